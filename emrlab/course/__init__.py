@@ -1,0 +1,1 @@
+"""Labs: parameters, exercises, progress. Uses public APIs alone."""

@@ -1,0 +1,1 @@
+"""The EMR service: operations, lifecycles, steps. Ours."""

@@ -1,0 +1,1 @@
+"""The loopback AWS endpoint: gateway, borrowed services, start and stop."""

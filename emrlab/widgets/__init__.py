@@ -1,0 +1,1 @@
+"""What a learner sees: cluster map, panels. Uses public APIs alone."""
