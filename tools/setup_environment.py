@@ -114,6 +114,7 @@ class Environment:
 def run(command: list[str], cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run to the end, both outputs in ``stdout``; another environment's variables do not reach it."""
     env = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH"}}
+    env["PATH"] = os.pathsep.join([str(Path(command[0]).parent), env.get("PATH", os.defpath)])  # uv_build looks there
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.run(command, cwd=cwd, env=env, text=True, check=False, **streams)  # type: ignore[call-overload]
 
