@@ -76,7 +76,9 @@ def test_an_unknown_step_leads_to_the_known_ones(emrlab_command, account, monkey
     stubber.add_response(
         "describe_cluster", {"Cluster": {"Id": account.cluster, "Status": cluster["Cluster"]["Status"]}}
     )
-    stubber.add_client_error("describe_step", "InvalidRequestException", "Step id 's-NONE' is not valid.", "", 400)
+    stubber.add_client_error(
+        "describe_step", "InvalidRequestException", "Step id 's-NONE' is not valid.", http_status_code=400
+    )
     monkeypatch.setattr(aws, "client", lambda service, region: emr)
     with stubber:
         result = emrlab_command("logs", account.cluster, "s-NONE")
