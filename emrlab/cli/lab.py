@@ -77,6 +77,7 @@ def command(root: Path, opened: str, no_browser: bool, port: int | None) -> list
         f"--ServerApp.root_dir={root}",
         f"--LabApp.default_url=/lab/tree/{quote(opened)}" if opened else "--LabApp.default_url=/lab",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LanguageServerManager.autodetect=False",  # it would ask npm, which writes into the user's home
     ]
     if port:  # the one asked for, or an error: not silently the next
         arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
