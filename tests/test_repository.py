@@ -89,6 +89,16 @@ def test_the_dev_lock_holds_the_learners_versions():
     assert versions[0] < versions[1]
 
 
+def test_the_locks_agree_on_every_package_they_share():
+    versions: dict[str, set[str]] = {}
+    for name in LOCKS:
+        pins: dict[str, set[str]] = {}
+        for pin in tool("lock_environment").pins(lock(name)):
+            pins.setdefault(pin.partition("==")[0], set()).add(pin)
+        for package, pinned in pins.items():
+            assert versions.setdefault(package, pinned) == pinned
+
+
 def test_what_pyproject_asks_for_is_locked():
     project = tomllib.loads(lock("pyproject.toml"))["project"]
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS: dict[str, list[str]] = {
-    "requirements-setup.lock": ["--group", "setup"],
     "requirements.lock": ["pyproject.toml"],
     "requirements-dev.lock": ["pyproject.toml", "--extra", "dev", "--constraint", "requirements.lock"],
+    "requirements-setup.lock": ["--group", "setup", "--constraint", "requirements.lock"],
 }
 ENVIRONMENTS = ("environment.yml", "binder/environment.yml")
 HEADER = "# Made from pyproject.toml by `make lock`: change it there.\n"

@@ -22,6 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 WANTED = (3, 11)
 SETUP, LEARNER, DEV = "requirements-setup.lock", "requirements.lock", "requirements-dev.lock"
+# Packages that come as source are built with what SETUP holds, not with whatever is newest today.
+LOCKED = ("--require-hashes", "--no-build-isolation")
 NO_DOWNLOAD = (
     "The environment could not be installed; the reason is above. If it was a download: check the network (and your\n"
     "pip or uv settings, if you use a mirror), then run the same command again. What was downloaded is kept."
@@ -82,11 +84,11 @@ class Environment:
         with progress("the installer (uv)"):
             self.must([*pip, "--require-hashes", "-r", SETUP])
         with progress(f"{count} packages from {lock} (about 1 GB on disk; the first time takes a minute or more)"):
-            made = self.run([*uv, "sync", "--require-hashes", "--python", str(self.python), SETUP, lock])
+            made = self.run([*uv, "sync", "--python", str(self.python), *LOCKED, SETUP, lock])
         if made.returncode:
             say(f"uv could not install them ({last_line(made.stdout)}); trying with pip, which takes longer …")
             with progress(f"{count} packages with pip"):
-                self.must([*pip, "--require-hashes", "-r", SETUP, "-r", lock])
+                self.must([*pip, *LOCKED, "-r", SETUP, "-r", lock])
         with progress("emrlab itself"):
             self.must([*pip, "--no-deps", "--no-build-isolation", "--no-index", "--editable", str(self.root)])
 

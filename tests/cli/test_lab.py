@@ -36,7 +36,17 @@ def executed(monkeypatch):
     return seen
 
 
-def test_all_is_ready_before_jupyterlab_takes_over(emrlab_command, control, shop, place, executed):
+@pytest.fixture
+def labs(tmp_path, monkeypatch):
+    """A labs folder with one notebook."""
+    folder = tmp_path / "labs"
+    (folder / "1").mkdir(parents=True)
+    (folder / "1" / "a b.ipynb").write_text("{}")
+    monkeypatch.setattr(jupyter, "labs", lambda: folder)
+    return folder
+
+
+def test_all_is_ready_before_jupyterlab_takes_over(emrlab_command, control, shop, labs, executed):
     result = emrlab_command("lab", "--no-browser", "--port", "9999")
     assert isinstance(result.exception, Replaced), result.output
     assert control.calls == ["up None"]
@@ -71,19 +81,15 @@ def test_jupyterlab_reads_our_settings(place, tmp_path):
     assert json.loads(out).items() >= jupyter.SETTINGS.items()
 
 
-def test_a_notebook_of_the_labs_opens_among_the_labs(monkeypatch, tmp_path):
-    labs = tmp_path / "labs"
-    (labs / "1").mkdir(parents=True)
+def test_a_notebook_of_the_labs_opens_among_the_labs(labs, tmp_path):
     notebook = labs / "1" / "a b.ipynb"
-    notebook.write_text("{}")
-    monkeypatch.setattr(jupyter, "labs", lambda: labs)
     assert target(notebook) == (labs, "1/a b.ipynb")
     assert target(labs) == (labs, "")
     assert target(tmp_path) == (tmp_path, "")
     assert any(part.endswith("/lab/tree/1/a%20b.ipynb") for part in command(*target(notebook), False, None))
 
 
-def test_a_missing_notebook_is_said_before_anything_starts(emrlab_command, control):
+def test_a_missing_notebook_is_said_before_anything_starts(emrlab_command, control, labs):
     result = emrlab_command("lab", "no/such.ipynb")
     assert (result.exit_code, control.calls) == (1, [])
     assert "There is no" in result.stderr
