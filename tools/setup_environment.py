@@ -83,7 +83,7 @@ class Environment:
         count = sum(line[:1].isalnum() for line in (self.root / lock).read_text().splitlines())
         with progress("the installer (uv)"):
             self.must([*pip, "--require-hashes", "-r", SETUP])
-        with progress(f"{count} packages from {lock} (about 1 GB on disk; the first time takes a minute or more)"):
+        with progress(f"{count} packages from {lock} (1.3 GB on disk; the first time takes a minute or more)"):
             made = self.run([*uv, "sync", "--python", str(self.python), *LOCKED, SETUP, lock])
         if made.returncode:
             say(f"uv could not install them ({last_line(made.stdout)}); trying with pip, which takes longer …")
