@@ -282,6 +282,8 @@ class Store:
                         return None
                     try:
                         self._adopt(source.get(artifact, stop), artifact)
+                    except Stopped:
+                        return None
                     except Exception as error:
                         stop.set()  # the rest would fail likewise, or be fetched next time
                         return error
