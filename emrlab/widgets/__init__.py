@@ -1,1 +1,1 @@
-"""What a learner sees: cluster map, panels. Uses public APIs alone."""
+"""What a lab shows: the live cluster map, panels, figures. Talks to AWS APIs and the engines' REST only."""
