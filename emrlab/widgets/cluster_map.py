@@ -74,7 +74,7 @@ def node_card(cluster: Cluster, node: Node) -> str:
         f"<span class='emr-row'>{daemons}</span>" if daemons else "",
     ]
     if node.containers is not None:
-        slots = "<i class='emr-slot emr-pulse emr-on'></i>" * min(node.containers, 24)
+        slots = "<i class='emr-slot'></i>" * min(node.containers, 24)
         share = 100 * node.used_mb / node.total_mb if node.total_mb else 0
         memory = f"{gib(node.used_mb)} of {gib(node.total_mb)} GiB"
         parts += [
@@ -82,6 +82,8 @@ def node_card(cluster: Cluster, node: Node) -> str:
             f"<span class='emr-slots' aria-hidden='true'>{slots}</span>",
             f"<span class='emr-bar' aria-hidden='true'><i style='width:{share:.0f}%'></i></span>",
         ]
+    if node.blocks is not None:
+        parts.append(f"<span class='emr-row'><span>{count(node.blocks, 'HDFS block')}</span></span>")
     return (
         f"<li class='emr-node {look}'><details data-key='{escape(node.id)}'>"
         f"<summary>{''.join(parts)}</summary>{details(cluster, node)}</details></li>"

@@ -13,6 +13,7 @@ ESM = """
 export default {
   render({ model, el }) {
     const view = document.createElement("div");
+    view.className = "emr-live";
     const says = document.createElement("div");
     says.className = "emr-says";
     says.setAttribute("role", "status");

@@ -39,7 +39,7 @@ class Page:
 
     @property
     def html(self) -> str:
-        return f"<style>{stylesheet()}</style>\n{self.markup}"
+        return f"<style>{stylesheet()}</style>\n{self.markup}" if self.markup else ""
 
     def __repr__(self) -> str:
         return self.text

@@ -1,0 +1,103 @@
+"""An interactive SparkSession on a cluster, in this process: what a shell on the master node would start."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import LabError
+from ..home import Home
+
+RUNNING = ("RUNNING", "WAITING")
+
+
+def session(emr: Any, home: Home, cluster_id: str, name: str) -> Any:
+    """The session, a YARN application in client mode. ``LabError`` when the cluster cannot have one.
+
+    A session on another cluster is stopped first: there can be one Spark driver in a process.
+    """
+    told = emr.describe_cluster(ClusterId=cluster_id)["Cluster"]
+    state = told["Status"]["State"]
+    if state not in RUNNING:
+        todo = "Watch it until it is WAITING" if state in ("STARTING", "BOOTSTRAPPING") else "Launch another one"
+        raise LabError(f"Cluster {told['Name']} is {state}: Spark needs a running one. {todo}, then run this again.")
+    if not any(one["Name"] == "Spark" for one in told.get("Applications", [])):
+        raise LabError(f"Cluster {told['Name']} has no Spark. Launch one with Applications=[…, {{'Name': 'Spark'}}]")
+    if os.environ.get("EMRLAB_SPARK_CLUSTER") not in (None, cluster_id):
+        stop()
+    settings = environment(home, emr, cluster_id)
+    apply(settings)
+    os.environ["EMRLAB_SPARK_CLUSTER"] = cluster_id
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("yarn").appName(name).config("spark.submit.deployMode", "client")
+    made = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+    made.sparkContext.setLogLevel("ERROR")
+    return made
+
+
+def environment(home: Home, emr: Any, cluster_id: str) -> dict[str, str]:
+    """What a login on the master node has: KEY=VALUE lines in the node's ``etc/environment``."""
+    page = emr.list_instances(ClusterId=cluster_id, InstanceGroupTypes=["MASTER"])
+    alive = [one for one in page["Instances"] if one["Status"]["State"] == "RUNNING"]
+    if not alive:
+        raise LabError("The cluster's master node is not running. Launch another cluster.")
+    file = home.clusters / cluster_id / alive[0]["Ec2InstanceId"] / "etc" / "environment"
+    try:
+        lines = file.read_text().splitlines()
+    except OSError as error:
+        raise LabError(
+            f"The master node's environment cannot be read ({error.strerror}): this notebook's EMRLAB_HOME is "
+            f"{home.root}. Start it with the one the region has: emrlab lab"
+        ) from error
+    pairs = (line.partition("=") for line in lines if line.strip() and not line.startswith("#"))
+    return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+
+
+def apply(settings: dict[str, str]) -> None:
+    """Let this process be on the node: its variables, and its Spark before any other on the path."""
+    os.environ.update({name: value for name, value in settings.items() if name not in ("HOME", "USER", "PWD", "PATH")})
+    if "PATH" in settings:
+        os.environ["PATH"] = os.pathsep.join([settings["PATH"], os.environ.get("PATH", "")])
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    home = settings.get("SPARK_HOME")
+    if not home or not (Path(home) / "python").is_dir():
+        raise LabError(
+            "The master node names no SPARK_HOME. Launch the cluster again with Spark among its applications."
+        )
+    wanted = [str(Path(home) / "python"), *map(str, sorted((Path(home) / "python" / "lib").glob("py4j-*.zip")))]
+    sys.path[:] = [*wanted, *(place for place in sys.path if place not in wanted)]
+
+
+def stop() -> bool:
+    """Stop the session and the JVM behind it. True when there was one."""
+    os.environ.pop("EMRLAB_SPARK_CLUSTER", None)
+    module = sys.modules.get("pyspark")
+    if module is None:
+        return False
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    gateway = SparkContext._gateway
+    active = SparkSession.getActiveSession() or SparkSession._instantiatedSession
+    with contextlib.suppress(Exception):  # the cluster may be gone: then there is nothing to say goodbye to
+        if active is not None:
+            active.stop()
+    if gateway is None:
+        return active is not None
+    process = getattr(gateway, "proc", None)
+    with contextlib.suppress(Exception):
+        gateway.shutdown()
+    if process is not None:
+        with contextlib.suppress(Exception):
+            process.stdin.close()  # the driver's JVM ends with its standard input
+            process.wait(10)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    SparkContext._gateway = SparkContext._jvm = None
+    SparkContext._active_spark_context = None
+    return True
