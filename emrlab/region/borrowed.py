@@ -1,0 +1,120 @@
+"""The services emrlab borrows: ministack in this process, moto when one of its services is first called."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextvars
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ..errors import AwsError
+from . import ministack_hooks as hooks
+from .keeper import Keeper
+from .owners import Owner
+from .protocol import Answer, Request
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+CHUNK = 1 << 20
+
+
+class Borrowed:
+    """ministack and moto behind one door. ``start`` before the first request, ``stop`` after the last."""
+
+    def __init__(self) -> None:
+        self.keeper = Keeper()
+        self.tasks: list[asyncio.Task[None]] = []
+        # One thread: S3 in ministack is not made for more, and hashing large bodies must not hold up everyone.
+        self.s3_thread = ThreadPoolExecutor(1, thread_name_prefix="s3")
+        self.moto: Callable[..., Awaitable[None]] | None = None
+
+    async def start(self) -> None:
+        """Restore what earlier runs saved."""
+        hooks.install()
+        self.tasks = [await hooks.start(), asyncio.create_task(self.keeper.run())]
+
+    async def stop(self) -> None:
+        """Save everything."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.s3_thread.shutdown()
+        await self.keeper.save(None)
+
+    def account(self, access_key: str, region: str) -> str:
+        """The account of an access key: the key itself if it has 12 digits, a role session's, else the default."""
+        return contextvars.copy_context().run(hooks.pin, access_key, region)
+
+    async def call(self, owner: Owner, request: Request, scope: Message, send: Send) -> None:
+        """Hand a request whose body was read to its owner."""
+        sent = False
+
+        async def receive() -> Message:
+            nonlocal sent
+            if sent:
+                return {"type": "http.disconnect"}
+            sent = True
+            return {"type": "http.request", "body": request.body, "more_body": False}
+
+        if owner is Owner.MINISTACK:
+            await hooks.app().app(scope, receive, send)
+            return
+        if self.moto is None:
+            self.moto = await asyncio.to_thread(load_moto)
+        await self.moto(scope, receive, send)
+
+    async def s3_body(self, request: Request, receive: Receive) -> bytes | None:
+        """The body of an S3 request, chunked uploads decoded; None when the client went away."""
+        try:
+            return await hooks.read_body(receive, request.method, request.headers)
+        except EOFError as error:
+            raise AwsError("IncompleteBody", str(error)) from None
+
+    async def s3(self, request: Request, access_key: str, region: str, request_id: str) -> tuple[Answer, Any]:
+        """An S3 request's answer, and its body if that is on disk, to be sent with ``stored``."""
+
+        def work() -> tuple[int, dict[str, Any], Any]:
+            hooks.pin(access_key, region)
+            hooks.LAZY.set(request.method == "GET")
+            return hooks.s3_call(request.method, request.path, request.headers, request.body, request.query, request_id)
+
+        context = contextvars.copy_context()
+        status, headers, body = await asyncio.get_running_loop().run_in_executor(self.s3_thread, context.run, work)
+        plain = {name.lower(): str(value) for name, value in headers.items()}
+        plain.setdefault("x-amz-request-id", request_id)
+        plain.setdefault("x-amz-id-2", base64.b64encode(os.urandom(24)).decode())
+        on_disk = isinstance(body, hooks.StoredBody | hooks.StoredSlice)
+        content = b"" if on_disk else body.encode() if isinstance(body, str) else bytes(body)
+        if request.method != "HEAD":
+            plain.setdefault("content-length", str(len(body) if on_disk else len(content)))
+        return Answer(status, plain, content), (body if on_disk else None)
+
+
+async def stored(body: Any, send: Send) -> None:
+    """Send an object's bytes from disk, a piece at a time."""
+    part = body[:] if isinstance(body, hooks.StoredBody) else body
+    rest = len(part)
+    part.file.seek(part.start)
+    while rest > 0:
+        data = part.file.read(min(CHUNK, rest))
+        if not data:
+            raise OSError("the object's file became shorter while it was sent")
+        rest -= len(data)
+        await send({"type": "http.response.body", "body": data, "more_body": rest > 0})
+    if not len(part):
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def load_moto() -> Callable[..., Awaitable[None]]:
+    """moto's server as an ASGI application: 140 MB, so only when it is asked for."""
+    from a2wsgi import WSGIMiddleware
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    backend: Any = DomainDispatcherApplication(create_backend_app)
+    application: Any = WSGIMiddleware(backend, workers=4)
+    found: Callable[..., Awaitable[None]] = application
+    return found

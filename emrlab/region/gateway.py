@@ -1,0 +1,280 @@
+"""The AWS endpoint: every request is read, checked against botocore's model, and handed to its service's one owner."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+from ..context import RequestContext
+from ..errors import AwsError
+from ..home import Home
+from . import ministack_hooks, owners, protocol
+from .borrowed import Borrowed, Message, Receive, Send, stored
+from .control import HEALTH
+from .owners import Owner, Service
+from .protocol import Answer, Call, Request
+
+log = logging.getLogger(__name__)
+SIGNED = re.compile(r"AWS4-HMAC-SHA256 .*?Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
+HOSTS = re.compile(r"(?:127\.0\.0\.1|\[::1\]|localhost|[\w.-]+\.localhost)(?::\d+)?")
+READS = re.compile(r"(?:Batch)?(?:Get|List|Describe|Head|Lookup|Search|Simulate|Query|Scan|Filter|Test|Preview)")
+LARGEST = 100_000_000
+WORKERS = 16
+# S3 operations whose bodies are a learner's data: never looked at.
+DATA = {"PutObject", "UploadPart"}
+
+
+class Emr(Protocol):
+    """What the gateway needs of ``emrlab.emr.service.EmrService``."""
+
+    def call(self, operation: str, params: dict[str, Any], context: RequestContext) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who signed, for where and what."""
+
+    access_key: str
+    region: str
+    scope: str
+
+
+class Gateway:
+    """The ASGI application. ``about``: what the health path tells."""
+
+    def __init__(self, home: Home, about: dict[str, Any], emr: Emr | None, borrowed: Borrowed) -> None:
+        self.about = {"home": str(home.root), **about}
+        self.emr = emr
+        self.borrowed = borrowed
+        self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="emr")
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            raise RuntimeError(f"the gateway does not speak {scope['type']}")
+        request_id = str(uuid.uuid4())
+        request = read(scope)
+        if request.path == HEALTH and request.method in ("GET", "HEAD"):
+            await answer(
+                send, Answer(200, {"content-type": "application/json"}, json.dumps(self.about).encode()), request_id
+            )
+            return
+        service: Service | None = None
+        try:
+            who = identity(request)
+            service = owners.service(who.scope)
+            if service is None:
+                known = ", ".join(sorted(owners.SERVICES))
+                raise AwsError(
+                    "UnknownOperationException",
+                    f"The service '{who.scope}' is not emulated here. These are: {known}.",
+                )
+            await self.serve(service, who, request, request_id, scope, receive, send)
+        except AwsError as failure:
+            await refuse(send, service, request, failure, request_id)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("request %s failed: %s %s", request_id, request.method, request.path)
+            code = "InternalServerException" if service and service.owner is Owner.EMRLAB else "InternalError"
+            crash = AwsError(code, f"emrlab failed on this request; its log has the reason under {request_id}.", 500)
+            await refuse(send, service, request, crash, request_id)
+
+    async def serve(
+        self,
+        service: Service,
+        who: Identity,
+        request: Request,
+        request_id: str,
+        scope: Message,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        if service.scope == "s3":
+            await self.serve_s3(service, who, request, request_id, receive, send)
+            return
+        body = await whole(receive)
+        if body is None:
+            return
+        request.body = body
+        call = protocol.identify(service, request)
+        params = protocol.parse(call, request, strict=service.owner is Owner.EMRLAB)
+        if service.owner is Owner.EMRLAB:
+            context = RequestContext(
+                account=self.borrowed.account(who.access_key, who.region),
+                region=who.region,
+                access_key=who.access_key,
+                request_id=request_id,
+                user_agent=request.headers.get("user-agent", ""),
+                source_ip=(scope.get("client") or ("127.0.0.1",))[0],
+                headers=request.headers,
+            )
+            await answer(send, await self.own(call, params, context), request_id)
+            return
+        await self.borrowed.call(service.owner, request, scope, shaped(send, call, request_id))
+        if changes(request, call):
+            self.borrowed.keeper.touch(service.scope)
+
+    async def own(self, call: Call, params: dict[str, Any], context: RequestContext) -> Answer:
+        """An operation of ours, in a worker thread: it may take its time."""
+        if self.emr is None:
+            raise AwsError(
+                "InternalServerException", "The EMR service is not running. Restart: emrlab down; emrlab up", 500
+            )
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(self.workers, self.emr.call, call.operation, params, context)
+        return protocol.json_answer(call, result)
+
+    async def serve_s3(
+        self, service: Service, who: Identity, request: Request, request_id: str, receive: Receive, send: Send
+    ) -> None:
+        virtual_host(request)
+        call = protocol.identify(service, request)
+        body = await self.borrowed.s3_body(request, receive)
+        if body is None:
+            return
+        request.body = b"" if call.operation in DATA else body
+        protocol.parse(call, request, strict=False)
+        request.body = body
+        reply, content = await self.borrowed.s3(request, who.access_key, who.region, request_id)
+        if "Key" not in call.labels and changes(request, call) and reply.status < 300:
+            # Buckets, their configuration: on disk before the client hears of it.
+            await self.borrowed.keeper.save({"s3"})
+        if content is None:
+            await answer(send, reply, request_id)
+        else:
+            await begin(send, reply, request_id)
+            await stored(content, send)
+
+
+def read(scope: Message) -> Request:
+    """The request without its body; a header that comes twice is joined by commas."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value
+        try:
+            text = value.decode("utf-8")
+        except UnicodeDecodeError:
+            text = value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    raw_path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    return Request(scope["method"], scope["path"], raw_path, protocol.query_of(scope.get("query_string", b"")), headers)
+
+
+def identity(request: Request) -> Identity:
+    """Who signed the request, from its header or its presigned URL. Raises ``AwsError`` when nobody did."""
+    if not HOSTS.fullmatch(request.headers.get("host", "localhost")):
+        raise AwsError("AccessDenied", "The region answers to 127.0.0.1 and localhost only: use its endpoint.", 403)
+    if found := SIGNED.match(request.headers.get("authorization", "")):
+        return Identity(found[1], found[3], found[4])
+    parts = unquote(next(iter(request.query.get("X-Amz-Credential", [])), "")).split("/")
+    if len(parts) == 5 and parts[4] == "aws4_request" and "X-Amz-Signature" in request.query:
+        return Identity(parts[0], parts[2], parts[3])
+    if request.headers.get("authorization") or "AWSAccessKeyId" in request.query:
+        raise AwsError("IncompleteSignature", "Only Signature Version 4 is understood: use a current AWS client.", 403)
+    raise AwsError(
+        "MissingAuthenticationToken",
+        'This request is not signed. Use an AWS client; in a shell first: eval "$(emrlab env)"',
+        403,
+    )
+
+
+def virtual_host(request: Request) -> None:
+    """``bucket.localhost`` as the bucket's first path segment."""
+    host = request.headers.get("host", "").partition(":")[0]
+    if host.endswith(".localhost"):
+        bucket = re.sub(r"(\.s3(\.[\w-]+)?)?\.localhost$", "", host)
+        if bucket and bucket != "s3":
+            request.path, request.raw_path = f"/{bucket}{request.path}", f"/{bucket}{request.raw_path}"
+
+
+def changes(request: Request, call: Call) -> bool:
+    """Whether the operation may have changed something."""
+    return request.method not in ("GET", "HEAD") and not READS.match(call.operation)
+
+
+async def whole(receive: Receive) -> bytes | None:
+    """The request's body; None when the client went away."""
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > LARGEST:
+            raise AwsError("RequestEntityTooLarge", f"A request may have {LARGEST} bytes.", 413)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def begin(send: Send, reply: Answer, request_id: str) -> None:
+    headers = {"x-amzn-requestid": request_id, **reply.headers}
+    raw = [(name.encode("latin-1"), latin(value)) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": raw})
+
+
+def latin(value: str) -> bytes:
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode()
+
+
+async def answer(send: Send, reply: Answer, request_id: str) -> None:
+    headers = reply.headers
+    if "content-length" not in headers and reply.status not in (204, 304):
+        headers = {**headers, "content-length": str(len(reply.body))}
+    await begin(send, Answer(reply.status, headers, b""), request_id)
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+
+async def refuse(send: Send, service: Service | None, request: Request, failure: AwsError, request_id: str) -> None:
+    """``failure`` in the shape the client's protocol has for errors."""
+    # Without a service: a client of an XML protocol cannot read JSON, but shows what it got.
+    spoken = protocol.dialect(service, request)
+    s3 = service is not None and service.scope == "s3"
+    if service is None and spoken == "json" and not request.headers.get("content-type", "").endswith("json"):
+        spoken, s3 = "rest-xml", True
+    head = request.method == "HEAD"
+    await answer(send, protocol.error(spoken, failure, request_id, s3, request.path, head), request_id)
+
+
+def shaped(send: Send, call: Call, request_id: str) -> Send:
+    """``send`` that adds the request id, and gives a borrowed service's crash the shape of its protocol."""
+    crashed = 0
+
+    async def wrapped(message: Message) -> None:
+        nonlocal crashed
+        if message["type"] == "http.response.start":
+            headers = {name.lower(): value for name, value in message["headers"]}
+            if message["status"] >= 500 and (b"json" in headers.get(b"content-type", b"")) != ("json" in call.protocol):
+                crashed = message["status"]
+                return
+            if b"x-amzn-requestid" not in headers:
+                message = {**message, "headers": [*message["headers"], (b"x-amzn-requestid", request_id.encode())]}
+        elif crashed:
+            if not message.get("more_body"):
+                failure = AwsError("InternalFailure", f"{call.operation} failed; the region's log says why.", crashed)
+                await answer(send, protocol.error(call.protocol, failure, request_id), request_id)
+            return
+        await send(message)
+
+    return wrapped
+
+
+def build_app(home: Home, endpoint: str, emr: Emr | None, borrowed: Borrowed | None = None, **about: Any) -> Gateway:
+    """The endpoint's ASGI application. ``about``: what the health path tells besides home and endpoint."""
+    return Gateway(home, {"endpoint": endpoint, **about}, emr, borrowed or Borrowed())
+
+
+__all__ = ["Gateway", "build_app", "ministack_hooks"]

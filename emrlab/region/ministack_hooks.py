@@ -1,0 +1,230 @@
+"""Every name of ministack that emrlab uses and ministack does not promise to keep.
+
+``tests/region/test_ministack_hooks.py`` fails when one of them moves. ``settings`` must be in the environment before
+anything else here is called: ministack reads it when imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import io
+import json
+import os
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..home import Home
+
+# What a ministack of somebody else may have been told by the environment, and ours must not hear.
+FOREIGN = (
+    *("AUTH", "SERVICES", "USE_SSL", "EDGE_PORT", "DOCKER_NETWORK", "MINISTACK_HOSTNAME", "MINISTACK_WORKER_THREADS"),
+    *("LOCALSTACK_HOSTNAME", "LOCALSTACK_PERSISTENCE", "CLOUDTRAIL_RECORDING", "LAMBDA_EXECUTOR", "SMTP_HOST"),
+    *("SFN_MOCK_CONFIG", "LOCALSTACK_SFN_MOCK_CONFIG", "SFN_WAIT_SCALE", "REDIS_HOST"),
+)
+
+
+def folder(home: Home) -> Path:
+    """Where the borrowed services keep their state."""
+    return home.region / "aws-services"
+
+
+def settings(home: Home, port: int, account: str, region: str) -> dict[str, str]:
+    """ministack's environment: loopback, our account, state in the home, no Docker, no listener of its own."""
+    return {
+        "MINISTACK_ACCOUNT_ID": account,
+        "MINISTACK_REGION": region,
+        "MINISTACK_HOST": "localhost",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(folder(home)),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(folder(home) / "s3"),
+        "DOCKER_HOST": "unix:///nonexistent/emrlab-uses-no-docker",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def app() -> ModuleType:
+    from ministack import app as module
+
+    return module
+
+
+def s3() -> ModuleType:
+    module: ModuleType = app()._get_module("s3")
+    return module
+
+
+def install() -> None:
+    """Put the hooks in: bodies of objects are read when asked for, more of S3 is kept, a full disk is an error."""
+    module: Any = s3()
+    if getattr(module, "_emrlab", False):
+        return
+    module._emrlab = True
+    for name in ("object_retention", "object_legal_hold"):
+        module._PERSISTED_BUCKET_DICTS[name] = getattr(module, f"_{name}")
+    read, persist = module._read_body, module._persist_object
+
+    def read_body(bucket: str, key: str, record: dict[str, Any]) -> bytes | StoredBody:
+        if LAZY.get() and record.get("body") is None:
+            path = module._object_disk_path(bucket, key)
+            if path is not None and os.path.isfile(path):
+                return StoredBody(path)
+        body: bytes = read(bucket, key, record)
+        return body
+
+    def persist_object(bucket: str, key: str, record: Any) -> None:
+        persist(bucket, key, record)
+        if isinstance(record, dict) and record.get("body") is not None:
+            raise OSError(f"{bucket}/{key} could not be written")
+
+    module._read_body, module._persist_object = read_body, persist_object
+
+
+class StoredBody:
+    """An object's bytes on disk, read by slices: a ranged GET must not load the whole object."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.file = open(path, "rb")  # noqa: SIM115  # open now: the object may be replaced while it is sent
+        self.size = os.fstat(self.file.fileno()).st_size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, part: slice) -> StoredSlice:
+        start, stop, _ = part.indices(self.size)
+        return StoredSlice(self.file, start, max(0, stop - start))
+
+
+class StoredSlice:
+    """A part of a file, read when it is sent."""
+
+    def __init__(self, file: io.BufferedReader, start: int, length: int) -> None:
+        self.file, self.start, self.length = file, start, length
+
+    def __len__(self) -> int:
+        return self.length
+
+
+LAZY: contextvars.ContextVar[bool] = contextvars.ContextVar("LAZY", default=False)
+
+
+async def start() -> asyncio.Task[None]:
+    """Restore what was saved and start the schedulers. The task lives as long as the services do."""
+    started = asyncio.get_running_loop().create_future()
+    messages: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+    messages.put_nowait({"type": "lifespan.startup"})
+
+    async def send(message: dict[str, str]) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            started.set_result(None)
+
+    # Its shutdown message is never sent: that imports services to stop them. `save` does what counts.
+    task: asyncio.Task[None] = asyncio.create_task(app().app({"type": "lifespan"}, messages.get, send))
+    await asyncio.wait({task, started}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+    return task
+
+
+def keys_of(service: str) -> set[str]:
+    """The state files of a service, by its name in ministack's registry (mostly its signing name)."""
+    module = app()
+    name = module.SERVICE_NAME_ALIASES.get(service, service)
+    config = module.SERVICE_REGISTRY.get(name, {})
+    modules = {config.get("module"), *config.get("sub_modules", ())}
+    return {key for key, module_name in module._state_map.items() if module_name in modules}
+
+
+def save(keys: Iterable[str] | None = None) -> None:
+    """Write the state of ``keys`` (default: of all services in use), each file atomically.
+
+    Raises ``OSError`` when a file cannot be written. Runs beside the services: when one changes its state under our
+    hands, it is read again.
+    """
+    from ministack.core import persistence
+
+    states = app()._build_persistence_save_dict()
+    target = Path(persistence.STATE_DIR)
+    target.mkdir(parents=True, exist_ok=True)
+    for key in states if keys is None else sorted(set(keys) & set(states)):
+        text = snapshot(states[key], persistence._state_format_version(key), persistence._json_default)
+        file = target / f"{key}.json"
+        if text is None or WRITTEN.get(key) == hash(text):
+            continue
+        temporary = file.with_suffix(".json.tmp")
+        temporary.write_text(text)
+        temporary.replace(file)
+        WRITTEN[key] = hash(text)
+
+
+WRITTEN: dict[str, int] = {}
+
+
+def snapshot(get_state: Any, version: int, default: Any) -> str | None:
+    """A service's state in ministack's file format; None when it has none."""
+    for attempt in range(20):
+        try:
+            state = get_state()
+            if state is None:
+                return None
+            return json.dumps({"__ministack_format__": version, "payload": state}, default=default)
+        except RuntimeError:  # a dictionary changed while it was read
+            if attempt == 19:
+                raise
+    return None
+
+
+def pin(access_key: str, region: str) -> str:
+    """Set account and region for the services called in this context; the account."""
+    from ministack.core import responses
+
+    responses.set_request_account_id(access_key)
+    responses.set_request_region(region)
+    responses.set_request_client_ip("127.0.0.1")
+    account: str = responses.get_account_id()
+    return account
+
+
+def s3_call(
+    method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]], request_id: str
+) -> tuple[int, dict[str, Any], Any]:
+    """One S3 request, without ministack's routing (which takes buckets named `health` or `iceberg` for its own)."""
+    module, gate = s3(), app()
+    status, answer, content = drive(module.handle_request(method, path, headers, body, query))
+    if method == "HEAD" and module.is_standard_object_request(method, path, headers, query):
+        status, answer, content = module.format_head_response(path, headers, (status, answer, content))
+    gate.fix_error_content_type("s3", status, answer)
+    region = gate.extract_region(headers, query)
+    gate._maybe_record_cloudtrail("s3", method, path, headers, body, query, request_id, region)
+    return status, answer, content
+
+
+def drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that never waits, as S3's."""
+    with contextlib.closing(coroutine):
+        try:
+            coroutine.send(None)
+        except StopIteration as done:
+            return done.value
+    raise NotImplementedError("S3 Object Lambda is not emulated")
+
+
+async def read_body(receive: Any, method: str, headers: dict[str, str]) -> bytes | None:
+    """The request's body, chunked uploads decoded; None when the client went away, ``EOFError`` when it is cut."""
+    gate = app()
+    try:
+        body: bytes = await gate._read_request_body(receive, method, headers)
+    except gate._RequestBodyDisconnected:
+        return None
+    except gate._IncompleteRequestBody as error:
+        raise EOFError(str(error)) from error
+    return body
