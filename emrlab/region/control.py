@@ -95,7 +95,7 @@ def down(home: Home | None = None, progress: Say | None = None) -> bool:
         patience = STOP_SECONDS if answers(note) else 3.0
         with contextlib.suppress(psutil.Error):
             region.terminate()
-        psutil.wait_procs([one for one in (region, warden) if one], timeout=patience)
+        until_gone([one for one in (region, warden) if one], patience)
     for attempt in range(3):
         living = list(processes.owned(home, but=skip))
         if not living:
@@ -181,6 +181,20 @@ def ancestors() -> list[int]:
     return []
 
 
+def until_gone(those: list[psutil.Process], seconds: float) -> None:
+    """Wait until all have ended. A zombie counts: in a container nobody may take leave of it."""
+
+    def lives(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+    deadline = time.monotonic() + seconds
+    while any(lives(one) for one in those) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 def prepare(home: Home) -> None:
     """The region's folder, with room to write in; a ``LabError`` when there cannot be one."""
     elsewhere = "or choose another folder: export EMRLAB_HOME=…"
@@ -259,8 +273,9 @@ def start(home: Home, lock: int, port: int | None, say: Say) -> None:
                 pass_fds=(lock, writing),
                 start_new_session=True,
             )
+            launched.wait()  # it daemonises at once
         os.close(writing)
-        launched.wait()  # it daemonises at once
+        writing = -1
         for line in reports(reading, START_SECONDS):
             kind, _, text = line.partition(" ")
             if kind == "ready":
@@ -268,8 +283,14 @@ def start(home: Home, lock: int, port: int | None, say: Say) -> None:
             if kind == "error":
                 raise LabError(text)
             say(text)
+    except OSError as error:
+        raise LabError(
+            f"The region cannot be started ({error.strerror}). Look for the reason: emrlab doctor"
+        ) from error
     finally:
         os.close(reading)
+        if writing >= 0:
+            os.close(writing)
     down(home)
     raise LabError(f"The region did not start. Its log says why: {log_file(home)}")
 

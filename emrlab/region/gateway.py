@@ -145,10 +145,21 @@ class Gateway:
         request.body = b"" if call.operation in DATA else body
         protocol.parse(call, request, strict=False)
         request.body = body
-        reply, content = await self.borrowed.s3(request, who.access_key, who.region, request_id)
-        if "Key" not in call.labels and changes(request, call) and reply.status < 300:
-            # Buckets, their configuration: on disk before the client hears of it.
-            await self.borrowed.keeper.save({"s3"})
+        try:
+            reply, content = await self.borrowed.s3(request, who.access_key, who.region, request_id)
+            if changes(request, call) and reply.status < 300:
+                if "Key" not in call.labels:
+                    # Buckets, their configuration: on disk before the client hears of it, as objects are.
+                    await self.borrowed.keeper.save({"s3"})
+                # An object's lock, and what its notifications did elsewhere.
+                self.borrowed.keeper.touch("s3")
+        except OSError as error:
+            log.error("%s of %s failed: %s", call.operation, request.path, error)
+            raise AwsError(
+                "InsufficientStorage",
+                f"The region's disk refused this ({error.strerror or error}). Free some space, then try again.",
+                507,
+            ) from error
         if content is None:
             await answer(send, reply, request_id)
         else:
@@ -240,11 +251,10 @@ async def answer(send: Send, reply: Answer, request_id: str) -> None:
 
 async def refuse(send: Send, service: Service | None, request: Request, failure: AwsError, request_id: str) -> None:
     """``failure`` in the shape the client's protocol has for errors."""
-    # Without a service: a client of an XML protocol cannot read JSON, but shows what it got.
     spoken = protocol.dialect(service, request)
     s3 = service is not None and service.scope == "s3"
-    if service is None and spoken == "json" and not request.headers.get("content-type", "").endswith("json"):
-        spoken, s3 = "rest-xml", True
+    if service is None and "authorization" not in request.headers and "x-amz-target" not in request.headers:
+        spoken, s3 = "rest-xml", True  # a browser, or an S3 client without credentials
     head = request.method == "HEAD"
     await answer(send, protocol.error(spoken, failure, request_id, s3, request.path, head), request_id)
 

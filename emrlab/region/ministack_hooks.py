@@ -147,23 +147,29 @@ def keys_of(service: str) -> set[str]:
 def save(keys: Iterable[str] | None = None) -> None:
     """Write the state of ``keys`` (default: of all services in use), each file atomically.
 
-    Raises ``OSError`` when a file cannot be written. Runs beside the services: when one changes its state under our
-    hands, it is read again.
+    Raises what went wrong first, after all others are written. Runs beside the services: when one changes its state
+    under our hands, it is read again.
     """
     from ministack.core import persistence
 
     states = app()._build_persistence_save_dict()
     target = Path(persistence.STATE_DIR)
     target.mkdir(parents=True, exist_ok=True)
+    failures = []
     for key in states if keys is None else sorted(set(keys) & set(states)):
-        text = snapshot(states[key], persistence._state_format_version(key), persistence._json_default)
-        file = target / f"{key}.json"
-        if text is None or WRITTEN.get(key) == hash(text):
-            continue
-        temporary = file.with_suffix(".json.tmp")
-        temporary.write_text(text)
-        temporary.replace(file)
-        WRITTEN[key] = hash(text)
+        try:
+            text = snapshot(states[key], persistence._state_format_version(key), persistence._json_default)
+            if text is None or WRITTEN.get(key) == hash(text):
+                continue
+            file = target / f"{key}.json"
+            temporary = file.with_suffix(".json.tmp")
+            temporary.write_text(text)
+            temporary.replace(file)
+            WRITTEN[key] = hash(text)
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 WRITTEN: dict[str, int] = {}

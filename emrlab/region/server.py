@@ -29,7 +29,7 @@ log = logging.getLogger("emrlab.region")
 FIRST_PORT = 4510
 PORTS_TRIED = 200
 # After the warden's death nobody else ends what the region owns: whatever hangs, it is done by then.
-ORPHANED_SECONDS = 15.0
+ORPHANED_SECONDS = 4.0
 
 
 class Server(uvicorn.Server):
@@ -105,6 +105,7 @@ class Reports:
 
     def close(self) -> None:
         os.close(self.descriptor)
+        self.descriptor = -1
 
 
 def load_emr(place: Home, endpoint: str) -> Any:
@@ -183,7 +184,9 @@ def orphaned(loop: asyncio.AbstractEventLoop, life: int, stop: asyncio.Event) ->
     """The warden is dead: stop, and do its work."""
     log.warning("the warden is gone: the region stops")
     loop.remove_reader(life)
-    threading.Timer(ORPHANED_SECONDS, end_all).start()
+    impatient = threading.Timer(ORPHANED_SECONDS, end_all)
+    impatient.daemon = True
+    impatient.start()
     stop.set()
 
 
@@ -192,7 +195,7 @@ def end_all() -> None:
     os._exit(1)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser()
     for name in ("lock", "report", "life"):
         parser.add_argument(f"--{name}", type=int, required=True)
@@ -207,7 +210,7 @@ def main() -> None:
         listener = bind(options.port, last_port(place))
     except LabError as error:
         report("error", str(error))
-        raise SystemExit(1) from None
+        return 1
     port = listener.getsockname()[1]
     for name in ministack_hooks.FOREIGN:
         os.environ.pop(name, None)
@@ -220,17 +223,18 @@ def main() -> None:
         uvloop.run(run(place, listener, options.life, report))
     except LabError as error:
         report("error", str(error))
-        raise SystemExit(1) from None
+        return 1
     except Exception as error:
         log.exception("the region ends")
         said = (
             f"The region did not start ({type(error).__name__}: {error}). Its log has more: {control.log_file(place)}"
         )
         report("error", " ".join(said.split()))
-        raise SystemExit(1) from None
+        return 1
     finally:
         if not warden_lives(options.life):
             warden.sweep()
+    return 0
 
 
 def warden_lives(life: int) -> bool:
@@ -241,4 +245,9 @@ def warden_lives(life: int) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    code = 1
+    try:
+        code = main()
+    finally:
+        logging.shutdown()
+        os._exit(code)  # a borrowed service's thread that waits for something must not keep the process
