@@ -103,8 +103,7 @@ class Attempt:
         shell = get_ipython()
         source = self.exercise.solution if solving() else source
         if blanks := count_blanks(source, shell):
-            many = "the blank" if blanks == 1 else f"the {blanks} blanks"
-            display(self.panel(("warn", f"replace {many} ____ and run the cell again. Hint helps.", "")))
+            display(self.panel(("warn", ask(blanks), "")))
             return
         done = shell.run_cell(source, store_history=False)
         if not done.success:
@@ -130,6 +129,12 @@ def count_blanks(source: str, shell: Any = None) -> int:
     names = sum(1 for node in nodes if isinstance(node, ast.Name) and BLANK.fullmatch(node.id))
     texts = (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
     return names + sum(len(BLANK.findall(text)) for text in texts)
+
+
+def ask(blanks: int) -> str:
+    """What an exercise says before it is tried."""
+    many = "the blank" if blanks == 1 else f"the {blanks} blanks"
+    return f"replace {many} ____ and run the cell again. Hint helps."
 
 
 def note(lab: str, result: Result) -> None:
