@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import re
 import shutil
-import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from ..errors import LabError
 from ..home import cache
+
+if TYPE_CHECKING:
+    from .bundles import Imported
 
 Progress = Callable[[int, int], None]
 
@@ -35,7 +35,6 @@ THREADS = 16
 ATTEMPTS = 3
 TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
 MARGIN = 64 * 2**20  # bytes of the disk that stay free
-MANIFEST = "emrlab-bundle.json"
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 COORDINATE = re.compile(rf"({NAME}):({NAME}):({NAME})(?::({NAME}))?(?:@({NAME}))?")
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -112,15 +111,6 @@ def read_lock(path: Path | str) -> tuple[Artifact, ...]:
     return tuple(artifacts)
 
 
-@dataclass(frozen=True)
-class Imported:
-    """What a bundle brought: ``added`` now, ``present`` before, and of what was asked for still ``missing``."""
-
-    added: tuple[Artifact, ...]
-    present: tuple[Artifact, ...]
-    missing: tuple[Artifact, ...] = ()
-
-
 class Store:
     """The folder of checked artifacts, shared by all homes and checkouts of a user."""
 
@@ -133,7 +123,7 @@ class Store:
 
     def missing(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
         """Those not here, damaged ones among them. One ``stat`` each; a file not yet checked is hashed once."""
-        return [artifact for artifact in dict.fromkeys(artifacts) if not self._here(artifact)]
+        return [artifact for artifact in dict.fromkeys(artifacts) if not self.here(artifact)]
 
     def fetch(
         self, artifacts: Iterable[Artifact], what: str = "Applications", progress: Progress | None = None
@@ -145,7 +135,7 @@ class Store:
         """
         wanted = list(dict.fromkeys(artifacts))
         if self.missing(wanted):
-            with self._locked(what, wanted):
+            with self.locked(what, wanted):
                 missing = self.missing(wanted)  # another process may have been faster
                 if missing:
                     self._download(missing, what, progress)
@@ -153,20 +143,9 @@ class Store:
 
     def export_bundle(self, file: Path | str, artifacts: Iterable[Artifact]) -> None:
         """Write ``artifacts`` into one uncompressed tar, for machines without network."""
-        wanted = list(dict.fromkeys(artifacts))
-        if missing := self.missing(wanted):
-            raise ArtifactError(f"{amount(missing)} of the bundle are not here yet. First: emrlab fetch")
-        file = Path(file)
-        manifest = json.dumps([[one.coordinate, one.sha256, one.size] for one in wanted]).encode()
-        with replacing(file) as partial, tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as bundle:
-            head = tarfile.TarInfo(MANIFEST)
-            head.size = len(manifest)
-            bundle.addfile(head, BytesIO(manifest))
-            for artifact in wanted:
-                member = tarfile.TarInfo(artifact.relative)
-                member.size, member.mtime, member.mode = artifact.size, artifact.mtime, 0o644
-                with self.path(artifact).open("rb") as content:
-                    bundle.addfile(member, content)
+        from .bundles import write
+
+        write(self, Path(file), artifacts)
 
     def import_bundle(self, file: Path | str, artifacts: Iterable[Artifact] = ()) -> Imported:
         """Take over what a bundle holds, each file checked; ``artifacts`` are those hoped for.
@@ -174,44 +153,14 @@ class Store:
         Only files the bundle's list names are looked at, and each goes where its coordinate says. Raises
         ``ArtifactError`` when the bundle is none or damaged: what was whole is here all the same.
         """
-        file = Path(file)
-        added: list[Artifact] = []
-        present: list[Artifact] = []
-        try:
-            with tarfile.open(file, "r:") as bundle, self._locked(f"The bundle {file.name}", ()):
-                expected = {artifact.relative: artifact for artifact in manifest_of(bundle)}
-                for member in bundle:
-                    artifact = expected.get(member.name)
-                    if artifact is None or not member.isfile():
-                        continue
-                    if self._here(artifact):
-                        present.append(artifact)
-                        del expected[member.name]
-                        continue
-                    content = bundle.extractfile(member)
-                    assert content is not None
-                    if self._take(artifact, content):
-                        added.append(artifact)
-                        del expected[member.name]
-                damaged = list(expected.values())
-        except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError, ArtifactError) as error:
-            raise ArtifactError(
-                f"{file} is no whole bundle ({error}); {len(added)} files could be taken from it. "
-                "Copy it again, or make another: emrlab fetch --bundle FILE"
-            ) from error
-        except OSError as error:
-            message = f"{file} cannot be taken over: {reason(error)}. Then again: emrlab fetch --from FILE"
-            raise ArtifactError(message) from error
-        if damaged:
-            raise ArtifactError(
-                f"{len(damaged)} of the files {file} lists are damaged or absent (first: {damaged[0].coordinate}); "
-                f"{len(added)} were taken over. Copy it again, or make another: emrlab fetch --bundle FILE"
-            )
-        return Imported(tuple(added), tuple(present), tuple(self.missing(artifacts)))
+        from .bundles import take
+
+        return take(self, Path(file), artifacts)
 
     # Files
 
-    def _here(self, artifact: Artifact) -> bool:
+    def here(self, artifact: Artifact) -> bool:
+        """Whether a checked file lies at its place."""
         path = self.path(artifact)
         try:
             found = path.stat()
@@ -236,7 +185,8 @@ class Store:
         target.parent.mkdir(parents=True, exist_ok=True)
         file.replace(target)
 
-    def _take(self, artifact: Artifact, content: IO[bytes]) -> bool:
+    def take(self, artifact: Artifact, content: IO[bytes]) -> bool:
+        """Copy ``content`` to its place; False, and nothing is kept, when it is not what the lock names."""
         with tempfile.TemporaryDirectory(prefix=".import-", dir=self.root) as folder:
             copy = Path(folder) / "file"
             with copy.open("wb") as out:
@@ -247,7 +197,7 @@ class Store:
             return True
 
     @contextmanager
-    def _locked(self, what: str, wanted: Iterable[Artifact]) -> Iterator[None]:
+    def locked(self, what: str, wanted: Iterable[Artifact]) -> Iterator[None]:
         """One writer at a time: a second process waits, then finds everything here. Leftovers of dead ones go."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -421,33 +371,3 @@ def reason(error: BaseException) -> str:
             return "the disk is full: free some space"
         return f"the cache cannot be written ({text})"
     return f"the Maven repository does not give it ({text.partition(' not found in remote')[0][:200]})"
-
-
-def manifest_of(bundle: tarfile.TarFile) -> list[Artifact]:
-    """The artifacts that a bundle says it holds."""
-    first = bundle.next()
-    content = bundle.extractfile(first) if first is not None and first.name == MANIFEST and first.isfile() else None
-    if content is None:
-        raise ValueError("its list is not there")
-    return [Artifact(coordinate, sha256, size) for coordinate, sha256, size in json.load(content)]
-
-
-@contextmanager
-def replacing(file: Path) -> Iterator[Path]:
-    """A path beside ``file`` that becomes ``file`` when all went well, and is removed otherwise."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-        os.close(handle)
-    except OSError as error:
-        raise ArtifactError(f"{file} cannot be written: {error}. Name another file.") from error
-    partial = Path(name)
-    try:
-        yield partial
-        partial.chmod(0o644)
-        partial.replace(file)
-    except OSError as error:
-        raise ArtifactError(f"{file} cannot be written: {reason(error)}. Or name another file.") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)

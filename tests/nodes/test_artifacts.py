@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from emrlab.nodes import artifacts
-from emrlab.nodes.artifacts import MANIFEST, Artifact, ArtifactError, Store, read_lock
+from emrlab.nodes.artifacts import Artifact, ArtifactError, Store, read_lock
+from emrlab.nodes.bundles import MANIFEST
 
 LOCKS = Path(artifacts.__file__).parents[1] / "applications" / "locks"
 
