@@ -35,7 +35,10 @@ class Capacity:
 
 @dataclass
 class Member:
-    """A node and its place in the cluster. ``settings``: classification → properties, the group's over the cluster's."""
+    """A node and its place in the cluster. ``settings``: classification → properties, the group's over the cluster's.
+
+    See ``merged`` for their shape.
+    """
 
     node: Node
     role: Role
@@ -107,8 +110,8 @@ class Application(ABC):
         """The daemons of one node, in the order they are started."""
         return ()
 
-    def settle(self, site: Site) -> None:
-        """What is left to do when all needed daemons answer."""
+    def settle(self, site: Site) -> None:  # noqa: B027 (most have nothing left to do)
+        """What is left to do when all needed daemons answer. Harmless when done again. Raises ``LabError``."""
 
     def healthy(self, site: Site) -> bool:
         """Whether all of the cluster's daemons know each other."""
@@ -130,7 +133,8 @@ def merged(configurations: Sequence[Mapping[str, object]], over: Settings | None
         for item in items:
             name = f"{prefix}{item.get('Classification', '')}"
             properties, nested = item.get("Properties") or {}, item.get("Configurations") or []
-            assert isinstance(properties, Mapping) and isinstance(nested, Sequence)
+            assert isinstance(properties, Mapping)
+            assert isinstance(nested, Sequence)
             found.setdefault(name, {}).update({str(key): text(value) for key, value in properties.items()})
             add(nested, f"{name}.")
 

@@ -11,9 +11,10 @@ import time
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..errors import LabError
 from ..home import cache
@@ -22,7 +23,7 @@ from ..nodes.archives import Archive
 from ..nodes.artifacts import read_lock
 from ..nodes.jre import java
 from ..nodes.node import Daemon, Node
-from ..nodes.waiting import OPENER, fetched, listening, until
+from ..nodes.waiting import OPENER, fetched, listening
 from . import commands, files, hadoop_sites
 from . import java as java_home
 from .application import Application, Member, Say, Site
@@ -145,7 +146,13 @@ def link(node: Node, name: str, target: Path) -> None:
         place.symlink_to(target)
 
 
-def daemon(member: Member, name: str, ready, after=None, needed: bool = True) -> Daemon:  # type: ignore[no-untyped-def]
+def daemon(
+    member: Member,
+    name: str,
+    ready: Callable[[], bool],
+    after: Callable[[], bool] | None = None,
+    needed: bool = True,
+) -> Daemon:
     main, heap, folder, variable = DAEMONS[name]
     node = member.node
     extra = files.expanded(member.exports(*ENVS), node.environment).get(variable, "").split()
@@ -161,7 +168,7 @@ def namenode_active(address: str) -> bool:
     return bean(address, "NameNodeStatus").get("State") == "active"
 
 
-def bean(address: str, name: str) -> dict[str, object]:
+def bean(address: str, name: str) -> dict[str, Any]:
     """One of the NameNode's JMX beans; empty while it does not answer."""
     found = fetched(f"http://{address}:{NAMENODE_WEB}/jmx?qry=Hadoop:service=NameNode,name={name}").get("beans", [])
     return found[0] if found else {}
@@ -219,10 +226,6 @@ def new_namenode(node: Node) -> None:
     text = re.sub(r"^clusterID=.*$", f"clusterID=CID-{uuid.uuid4()}", text, flags=re.MULTILINE)
     text = re.sub(r"^blockpoolID=.*$", f"blockpoolID={pool}", text, flags=re.MULTILINE)
     version.write_text(text)
-
-
-def wait_healthy(application: Application, site: Site, seconds: float) -> bool:
-    return until(lambda: application.healthy(site), seconds)
 
 
 __all__ = ["HISTORY", "Hadoop", "make_folder"]

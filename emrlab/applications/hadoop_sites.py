@@ -13,9 +13,9 @@ NAMENODE, NAMENODE_WEB = 8020, 9870
 RESOURCEMANAGER_WEB, HISTORY, HISTORY_WEB = 8088, 10020, 19888
 APP_LOGS = "/var/log/hadoop-yarn/apps"
 # What containers take over from their NodeManager: first of all whose they are.
-PASSED = ",".join(
-    ("JAVA_HOME", "HADOOP_CONF_DIR", "SPARK_HOME", "PATH", "LANG", "TZ", "TMPDIR", "MALLOC_ARENA_MAX")
-    + ("EMRLAB_OWNER", "EMRLAB_NODE", "EMRLAB_NODE_IP", "EMRLAB_NODE_NAME")
+PASSED = (
+    "EMRLAB_OWNER,EMRLAB_NODE,EMRLAB_NODE_IP,EMRLAB_NODE_NAME,"
+    "JAVA_HOME,HADOOP_CONF_DIR,SPARK_HOME,PATH,LANG,TZ,TMPDIR,MALLOC_ARENA_MAX"
 )
 # The wrapper of java puts the jars of Hadoop in place of the last one (see java.py).
 CONTAINERS_PATH = "$HADOOP_CONF_DIR,$EMRLAB_NODE/usr/lib/hadoop/*"
@@ -29,9 +29,7 @@ def replication(core_nodes: int) -> int:
 def write(site: Site, member: Member) -> None:
     """All of Hadoop's files on ``member``."""
     node = member.node
-    hosts = "".join(f"{one.node.address} {one.node.name}\n" for one in site.members)
-    # A JVM that asks for this machine's name means its node.
-    node.write("etc/hosts", f"127.0.0.1 localhost\n{hosts}{node.address} {platform.node()}\n")
+    hosts(site, member)
     for name, own in (
         ("core-site", core_site(site, member)),
         ("hdfs-site", hdfs_site(site, member)),
@@ -48,6 +46,14 @@ def write(site: Site, member: Member) -> None:
     for name, content in (("dfs.exclude", ""), ("yarn.exclude.xml", "<hosts></hosts>\n")):
         if not node.path(CONF, name).exists():
             node.write(f"{CONF}/{name}", content)
+
+
+def hosts(site: Site, member: Member) -> None:
+    """The names that JVMs of ``member`` know; they look again at each question."""
+    node = member.node
+    names = "".join(f"{one.node.address} {one.node.name}\n" for one in site.members)
+    # A JVM that asks for this machine's name means its node.
+    node.write("etc/hosts", f"127.0.0.1 localhost\n{names}{node.address} {platform.node()}\n")
 
 
 def core_site(site: Site, member: Member) -> dict[str, object]:

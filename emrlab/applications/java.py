@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).with_name("java.sh")
 
 
 def install(node: Node, hadoop: Archive, spark: Archive | None = None, spark_home: Path | None = None) -> None:
-    """Put JAVA_HOME on ``node``, and name it in its settings. ``spark``: the archive of Spark's jars, if it has Spark."""
+    """Put JAVA_HOME on ``node``, and name it in its settings. ``spark``: the archive of its Spark's jars, if any."""
     home = java_home()
     place = node.path(PLACE)
     (place / "bin").mkdir(parents=True, exist_ok=True)

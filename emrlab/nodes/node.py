@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -43,7 +44,7 @@ class Daemon:
 
 
 class Node:
-    """``folder`` is its root, ``address`` its own 127.x.y.z, ``name`` its private DNS name, ``owner`` its home's mark."""
+    """``folder``: its root; ``address``: 127.x.y.z; ``name``: its private DNS name; ``owner``: its home's mark."""
 
     def __init__(self, folder: Path, address: str, name: str, owner: str) -> None:
         self.folder, self.address, self.name, self.owner = folder, address, name, owner
@@ -150,10 +151,8 @@ class Node:
 
 def signal_group(process: subprocess.Popen[Any], number: signal.Signals) -> None:
     """Send a signal to a process that ``Node.run`` started and to all of its group."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def tail(file: Path | IO[bytes], size: int = 4096) -> str:
