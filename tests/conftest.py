@@ -1,7 +1,7 @@
 """A real region for the tests that need one; a folder with stand-ins of its own overrides these by name.
 
-``home``, ``region`` and ``aws`` live as long as a test module: its tests share one region, so each takes names of its own
-(buckets, roles, clusters). While they live, this process's environment is a learner's after ``emrlab env``.
+``home``, ``region`` and ``aws`` live as long as a test module: its tests share one region, so each takes names of its
+own (buckets, roles, clusters). While they live, this process's environment is a learner's after ``emrlab env``.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from moto.core.model import ServiceModel
 from moto.core.parse import EC2QueryParser, QueryParser, RequestParserError, RestXMLParser
 
 from . import models
+from .validate import WrongType
 
 if TYPE_CHECKING:
     from .protocol import Call
@@ -20,15 +21,15 @@ def model(name: str) -> Any:
 
 
 def read_query(call: Call, parameters: dict[str, list[str]]) -> dict[str, Any]:
-    """Members from ``Name.member.1.Key=…``. Raises ``ValueError``."""
+    """Members from ``Name.member.1.Key=…``. Raises ``WrongType``: whatever was sent, it is a query string."""
     parser: Any = (EC2QueryParser if call.protocol == "ec2" else QueryParser)(
         model(call.model).operation_model(call.operation)
     )
     flat = {name: values[0] for name, values in parameters.items()}
     try:
         found: dict[str, Any] = parser.parse({"values": flat})
-    except (TypeError, AttributeError) as error:
-        raise ValueError(str(error)) from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise WrongType(f"A value is not of its parameter's type: {error}") from None
     return found
 
 

@@ -60,8 +60,8 @@ def test_an_error_of_ours_has_its_modelled_members(send, emr):
         {"status_code": 400, "headers": reply.headers, "body": reply.body},
         models.model("emr").shape_for("InvalidRequestException"),
     )
-    assert reply.json()["ErrorCode"] == "NoSuchCluster"
-    assert members["Error"]["Code"] == "InvalidRequestException"
+    assert members == {"ErrorCode": "NoSuchCluster", "Message": "Cluster id 'j-1' is not valid."}
+    assert reply.json()["__type"] == "InvalidRequestException"
 
 
 def test_a_crash_of_ours_tells_where_to_look_and_hides_the_rest(send, emr):
