@@ -1,0 +1,346 @@
+"""One cluster's life, in a thread of its own: STARTING, BOOTSTRAPPING, RUNNING and WAITING in turns, TERMINATING."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from ..applications import prepare, resolve
+from ..applications.launch import start_up
+from ..errors import LabError
+from ..nodes.artifacts import Store, read_lock
+from ..nodes.node import Node
+from . import bootstrap
+from .log_archive import LogArchive
+from .machines import Machines, dead
+from .records import Cluster, Group, Instance, Step
+from .s3 import S3
+from .states import STEP_ACTIVE, WrongTransition
+from .step_run import StepRun
+
+if TYPE_CHECKING:
+    from .service import EmrService
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 1.0  # how often a driver that nobody wakes looks at its nodes
+ARCHIVE_SECONDS = 300.0  # EMR archives logs every five minutes
+STEP_SECONDS = 5.0  # for steps that are told to end
+KEPT_LOGS = 20  # clusters whose nodes' logs stay on this machine
+KEPT = ("var",)
+
+
+class Ending(Exception):
+    """The cluster must end. ``errors``: as TERMINATED_WITH_ERRORS. ``details``: EMR's ``ErrorDetails``."""
+
+    def __init__(self, code: str, message: str, errors: bool = False, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.errors, self.details = code, message, errors, details
+
+
+class Driver(threading.Thread):
+    """Drives the cluster ``cluster_id``, which is STARTING. ``wake`` it when something about it has changed."""
+
+    def __init__(self, service: EmrService, cluster_id: str) -> None:
+        super().__init__(name=cluster_id, daemon=True)
+        self.service, self.history, self.cluster_id = service, service.history, cluster_id
+        self.condition = threading.Condition()
+        cluster = self.cluster
+        self.machines = Machines(service.home, cluster, service.endpoint)
+        self.s3 = S3(service.endpoint, cluster.account, cluster.region)
+        self.archive = LogArchive(self.s3, cluster.log_uri, cluster_id)
+        self.archived = time.monotonic()
+        self.runs: dict[str, StepRun] = {}
+        self.awake = False
+
+    @property
+    def cluster(self) -> Cluster:
+        found = self.history.get(Cluster, self.cluster_id)
+        assert found is not None
+        return found
+
+    # What others may ask
+
+    def wake(self) -> None:
+        with self.condition:
+            self.awake = True
+            self.condition.notify_all()
+
+    def end(self, code: str, message: str) -> None:
+        """End the cluster, protected or not."""
+        with contextlib.suppress(WrongTransition), self.history.changing(Cluster, self.cluster_id) as cluster:
+            cluster.move("TERMINATING", message, code)
+        self.wake()
+
+    def cancel(self, step_id: str, kill: bool) -> None:
+        if run := self.runs.get(step_id):
+            run.cancel(kill)
+        self.wake()
+
+    def stopped(self) -> bool:
+        return self.cluster.state == "TERMINATING"
+
+    # The life
+
+    def run(self) -> None:
+        try:
+            self.provision()
+            self.bootstrap()
+            self.install()
+            self.work()
+        except Ending as ending:
+            self.finish(ending)
+        except sqlite3.OperationalError as error:
+            log.exception("cluster %s", self.cluster_id)
+            self.finish(Ending("INTERNAL_ERROR", f"EMR's history cannot be written: {error}", errors=True))
+        except Exception as error:
+            log.exception("cluster %s", self.cluster_id)
+            said = str(error) if isinstance(error, LabError | OSError) else f"{type(error).__name__}: {error}"
+            self.finish(Ending("INTERNAL_ERROR", said, errors=True))
+
+    def move(self, state: str, message: str) -> None:
+        """Go on to ``state``, unless the cluster is to end."""
+        with self.history.changing(Cluster, self.cluster_id) as cluster:
+            if cluster.state == "TERMINATING":
+                raise Ending(cluster.reason_code, cluster.reason)
+            if cluster.state != state:
+                cluster.move(state, message)
+
+    def go_on(self) -> None:
+        if self.stopped():
+            raise Ending(self.cluster.reason_code, self.cluster.reason)
+
+    def say(self, text: str) -> None:
+        """Tell what takes long, as the reason of the state that the cluster is in."""
+        with self.history.changing(Cluster, self.cluster_id) as cluster:
+            if cluster.state == "TERMINATING":
+                raise Ending(cluster.reason_code, cluster.reason)
+            cluster.reason = text
+
+    def each(self, kind: type[Group] | type[Instance], state: str) -> None:
+        """All groups or instances that are not over go on to ``state``."""
+        with self.history.transaction():
+            for one in self.history.of(kind, self.cluster_id):
+                if not one.over and one.state != state:
+                    with self.history.changing(kind, one.id) as record:
+                        record.move(state)
+
+    def provision(self) -> None:
+        """STARTING: instances, and everything they need from elsewhere."""
+        for group in self.history.of(Group, self.cluster_id):
+            self.history.add(*self.machines.make(group))
+        with self.history.changing(Cluster, self.cluster_id) as cluster:
+            cluster.master = self.machines.master.address
+        self.fetch()
+        self.service.build_archives()
+        self.go_on()
+
+    def fetch(self) -> None:
+        names = self.cluster.applications
+        wanted = resolve(names)
+        locks = {lock for one in wanted for lock in one.locks}
+        missing = Store().missing({artifact: None for lock in locks for artifact in read_lock(lock)})
+        if missing:
+            shown = -1
+
+            def progress(done: int, total: int) -> None:
+                nonlocal shown
+                if done * 20 // max(1, total) != shown:
+                    shown = done * 20 // max(1, total)
+                    self.say(f"Downloading {', '.join(names)}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+
+            Store().fetch(missing, ", ".join(names), progress=progress)
+            self.say("Preparing the applications")
+        prepare(names)
+
+    def bootstrap(self) -> None:
+        """BOOTSTRAPPING, first part: the cluster's bootstrap actions on every node."""
+        self.move("BOOTSTRAPPING", "Running bootstrap actions")
+        self.each(Group, "BOOTSTRAPPING")
+        self.each(Instance, "BOOTSTRAPPING")
+        master = self.machines.master
+        nodes = [(node.folder.name, node is master, node) for node in self.machines.nodes]
+        try:
+            bootstrap.run(self.cluster.bootstrap_actions, nodes, self.s3, self.stopped)
+        except bootstrap.BootstrapError as error:
+            self.go_on()
+            raise Ending("BOOTSTRAP_FAILURE", str(error), errors=True, details=error.detail) from error
+        self.go_on()
+
+    def install(self) -> None:
+        """BOOTSTRAPPING, second part: applications, their daemons, until all know each other."""
+        try:
+            start_up(self.machines.site, stopped=self.stopped)
+        except LabError as error:
+            self.go_on()
+            ec2 = self.machines.master.folder.name
+            said = f"On the master instance ({ec2}), application provisioning failed: {error}"
+            raise Ending("BOOTSTRAP_FAILURE", said, errors=True) from error
+        self.each(Instance, "RUNNING")
+        self.each(Group, "RUNNING")
+
+    def work(self) -> None:
+        """RUNNING and WAITING: steps, until there is a reason to end."""
+        finished = False
+        while True:
+            with self.condition:
+                self.awake = False
+            self.go_on()
+            self.reap()
+            pending = self.history.of(Step, self.cluster_id, ["PENDING"])
+            room = self.cluster.step_concurrency - len(self.runs)
+            for step in pending[: max(0, room)]:
+                finished = True
+                self.begin(step)
+            if self.runs:
+                self.move("RUNNING", "Running step")
+            elif not self.cluster.keep_alive:
+                raise Ending(*self.all_done())
+            else:
+                self.move("WAITING", f"Cluster ready {'after last step completed' if finished else 'to run steps'}.")
+            self.check_nodes()
+            self.archive_now_and_then()
+            with self.condition:
+                if not self.awake:
+                    self.condition.wait(LOOK_SECONDS)
+
+    def begin(self, step: Step) -> None:
+        with self.history.changing(Step, step.id) as now:
+            if now.state != "PENDING":
+                return
+            now.move("RUNNING")
+        run = StepRun(
+            step, self.history, lambda: self.machines.nodes, self.machines.master, self.s3, self.archive, self.wake
+        )
+        self.runs[step.id] = run
+        run.start()
+
+    def reap(self) -> None:
+        """Take leave of steps that are over, and do what they say about failure."""
+        for step_id, run in list(self.runs.items()):
+            step = self.history.get(Step, step_id)
+            if step is None or not step.over:
+                continue
+            run.join()
+            del self.runs[step_id]
+            if step.state != "FAILED" or step.action_on_failure == "CONTINUE":
+                continue
+            self.cancel_pending("Cancelled because an earlier step failed")
+            cluster = self.cluster
+            if step.action_on_failure == "CANCEL_AND_WAIT" or (cluster.protected and cluster.keep_alive):
+                continue
+            raise Ending("STEP_FAILURE", "Shut down as step failed", errors=True)
+
+    def cancel_pending(self, reason: str) -> None:
+        with self.history.transaction():
+            for step in self.history.of(Step, self.cluster_id, ["PENDING"]):
+                with self.history.changing(Step, step.id) as now:
+                    now.move("CANCELLED", reason)
+
+    def all_done(self) -> tuple[str, str]:
+        failed = self.history.of(Step, self.cluster_id, ["FAILED"])
+        return ("STEP_FAILURE", "Steps completed with errors") if failed else ("ALL_STEPS_COMPLETED", "Steps completed")
+
+    def check_nodes(self) -> None:
+        """A node all of whose daemons have died is an instance that is gone. Without a master there is no cluster."""
+        master = self.machines.master
+        for name in ("namenode", "resourcemanager"):
+            if (code := master.ended(name)) is not None:
+                said = f"The master failed: its {name} ended with status {code}."
+                raise Ending("INSTANCE_FAILURE", said, errors=True)
+        gone = {node.folder.name: node for node in dead(self.machines.nodes)}
+        for instance in self.history.of(Instance, self.cluster_id, ["RUNNING"]) if gone else ():
+            if node := gone.get(instance.ec2):
+                node.stop()
+                with self.history.changing(Instance, instance.id) as now:
+                    now.move("TERMINATED", "The instance failed: all its processes are gone.", "INSTANCE_FAILURE")
+
+    def archive_now_and_then(self) -> None:
+        if time.monotonic() - self.archived > ARCHIVE_SECONDS:
+            self.archived = time.monotonic()
+            self.archive.push([node.folder for node in self.machines.nodes])
+
+    # The end
+
+    def finish(self, ending: Ending) -> None:
+        """TERMINATING, then over. Processes end whatever else cannot be done."""
+        self.tell(self.terminating, ending)
+        for run in self.runs.values():
+            run.interrupt()
+        for run in self.runs.values():
+            run.join(STEP_SECONDS)
+        nodes = self.machines.nodes
+        if nodes:
+            with ThreadPoolExecutor(len(nodes)) as pool:
+                list(pool.map(Node.stop, nodes))
+        for run in self.runs.values():
+            run.join(STEP_SECONDS)
+        self.archive.push([node.folder for node in nodes])
+        self.machines.end()
+        for node in nodes:
+            clean(node)
+        self.tell(self.over, ending)
+        prune(self.service)
+        self.service.forget(self)
+
+    def tell(self, change: Any, ending: Ending) -> None:
+        """Write a change, and when that cannot be done (a full disk) go on trying until the service stops."""
+        while True:
+            try:
+                with self.history.transaction():
+                    change(ending)
+                return
+            except sqlite3.OperationalError as error:
+                log.error("the state of %s cannot be written: %s", self.cluster_id, error)
+                if self.service.stopping.wait(LOOK_SECONDS):
+                    return
+
+    def terminating(self, ending: Ending) -> None:
+        with self.history.changing(Cluster, self.cluster_id) as cluster:
+            if cluster.state != "TERMINATING":
+                cluster.move("TERMINATING", ending.message, ending.code)
+            if ending.details:
+                cluster.error_details = [ending.details]
+        self.cancel_pending("Cancelled because the cluster is being terminated")
+        self.each(Group, "TERMINATING")
+
+    def over(self, ending: Ending) -> None:
+        close(self.service, self.cluster_id, ending.errors)
+
+
+def close(service: EmrService, cluster_id: str, errors: bool) -> None:
+    """Everything of a cluster is over."""
+    history = service.history
+    for step in history.of(Step, cluster_id, STEP_ACTIVE):
+        with history.changing(Step, step.id) as now:
+            now.move("CANCELLED" if now.state == "PENDING" else "INTERRUPTED", "The cluster was terminated")
+    for instance in history.of(Instance, cluster_id):
+        if not instance.over:
+            with history.changing(Instance, instance.id) as gone:
+                gone.move("TERMINATED", "Instance was terminated.", "CLUSTER_TERMINATED")
+    for group in history.of(Group, cluster_id):
+        if not group.over:
+            with history.changing(Group, group.id) as ended:
+                ended.move("TERMINATED", "Job flow terminated", "CLUSTER_TERMINATED")
+    with history.changing(Cluster, cluster_id) as cluster:
+        cluster.move("TERMINATED_WITH_ERRORS" if errors else "TERMINATED", cluster.reason, cluster.reason_code)
+
+
+def clean(node: Node) -> None:
+    """What an instance's end takes with it: all but its logs."""
+    for entry in node.folder.iterdir() if node.folder.is_dir() else ():
+        if entry.name not in KEPT:
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def prune(service: EmrService) -> None:
+    """Logs of clusters long gone; they are in S3 where there is a LogUri."""
+    folders = [folder for folder in service.home.clusters.glob("j-*") if folder.name not in service.drivers]
+    folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in folders[KEPT_LOGS:]:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,116 @@
+"""All that EMR remembers, in one SQLite file, written through: a killed region loses nothing it has answered."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
+
+from .records import Cluster, Group, Instance, Record, Step
+
+R = TypeVar("R", bound=Record)
+KINDS: tuple[type[Record], ...] = (Cluster, Group, Instance, Step)
+SCHEMA = """
+create table if not exists records (
+    number integer primary key,
+    kind text not null,
+    id text not null unique,
+    cluster text not null,
+    state text not null,
+    created real not null,
+    body text not null
+);
+create index if not exists by_cluster on records (kind, cluster, number);
+create index if not exists by_time on records (kind, created);
+"""
+
+
+class History:
+    """Records by id. Those handed out are copies: change one inside ``changing``."""
+
+    def __init__(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.lock = threading.RLock()
+        self.base = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        self.base.execute("pragma journal_mode = wal")
+        self.base.execute("pragma synchronous = normal")
+        self.base.executescript(SCHEMA)
+
+    def close(self) -> None:
+        with self.lock:
+            self.base.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; nobody else changes anything meanwhile."""
+        with self.lock:
+            if self.base.in_transaction:
+                yield
+                return
+            self.base.execute("begin immediate")
+            try:
+                yield
+                self.base.execute("commit")
+            except BaseException:
+                if self.base.in_transaction:
+                    self.base.execute("rollback")
+                raise
+
+    def add(self, *records: Record) -> None:
+        with self.transaction():
+            self.base.executemany(
+                "insert into records (kind, id, cluster, state, created, body) values (?, ?, ?, ?, ?, ?)",
+                [(kind(one), one.id, one.cluster, one.state, one.created, written(one)) for one in records],
+            )
+
+    @contextmanager
+    def changing(self, record_type: type[R], record_id: str) -> Iterator[R]:
+        """The record, to be changed inside the block and saved at its end. Raises ``KeyError``."""
+        with self.transaction():
+            record = self.get(record_type, record_id)
+            if record is None:
+                raise KeyError(record_id)
+            yield record
+            self.base.execute(
+                "update records set state = ?, body = ? where id = ?", (record.state, written(record), record.id)
+            )
+
+    def get(self, record_type: type[R], record_id: str) -> R | None:
+        found = self.select(record_type, "id = ?", [record_id])
+        return found[0] if found else None
+
+    def of(self, record_type: type[R], cluster_id: str, states: Sequence[str] = ()) -> list[R]:
+        """A cluster's records in the order they were added; of ``states`` only, when there are some."""
+        where, values = "cluster = ?", [cluster_id]
+        if states:
+            where += f" and state in ({marks(states)})"
+            values += states
+        return self.select(record_type, f"{where} order by number", values)
+
+    def in_states(self, record_type: type[R], states: Sequence[str]) -> list[R]:
+        return self.select(record_type, f"state in ({marks(states)}) order by number", list(states))
+
+    def select(self, record_type: type[R], where: str, values: Sequence[object]) -> list[R]:
+        """Records that fit an SQL condition over kind, id, cluster, state, created, number and body."""
+        with self.lock:
+            rows = self.base.execute(
+                f"select body, state from records where kind = ? and {where}", [record_type.__name__, *values]
+            ).fetchall()
+        return [record_type(**json.loads(body)) for body, _ in rows]
+
+
+def kind(record: Record) -> str:
+    return type(record).__name__
+
+
+def written(record: Record) -> str:
+    return json.dumps(asdict(record), ensure_ascii=False)
+
+
+def marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))

@@ -1,0 +1,91 @@
+"""The EMR service: its memory, its operations, and one driver per living cluster."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from typing import Any
+
+from ..applications import archives, catalogue
+from ..context import RequestContext
+from ..errors import AwsError
+from ..home import Home
+from ..nodes.archives import build_in_background
+from ..nodes.artifacts import Store, read_lock
+from . import operations, recovery
+from .driver import Driver
+from .history import History
+from .records import Cluster
+from .registry import Call, perform
+
+__all__ = ["EmrService", "operations"]
+log = logging.getLogger(__name__)
+# A region that stops leaves its warden this long, and some for others.
+STOP_SECONDS = 20.0
+
+
+class EmrService:
+    """All of EMR in this region. ``endpoint``: where S3 and the others answer."""
+
+    def __init__(self, home: Home, endpoint: str, account: str) -> None:
+        self.home = home
+        self.endpoint = endpoint
+        self.account = account
+        self.history = History(home.region / "emr.sqlite")
+        self.drivers: dict[str, Driver] = {}
+        self.stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._archives: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Look at what an earlier run left: clusters whose processes are gone have ended, and are told so."""
+        recovery.recover(self)
+        if not Store().missing(
+            [one for each in catalogue().values() for lock in each.locks for one in read_lock(lock)]
+        ):
+            self.build_archives()
+
+    def stop(self) -> None:
+        """End all clusters, their logs archived, and close the memory."""
+        self.stopping.set()
+        living = list(self.drivers.values())
+        for driver in living:
+            driver.end("USER_REQUEST", "The region was stopped (emrlab down).")
+        for driver in living:
+            driver.join(STOP_SECONDS)
+        self.history.close()
+
+    def call(self, operation: str, params: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+        """Perform one operation of EMR's API. ``params``: validated against the model. Raises ``AwsError``."""
+        try:
+            return perform(Call(self, context), operation, params)
+        except sqlite3.OperationalError as error:
+            log.error("%s failed: %s", operation, error)
+            raise AwsError(
+                "InternalServerException",
+                f"EMR's history cannot be written ({error}). Free some space on the region's disk, then try again.",
+                500,
+            ) from error
+
+    def launch(self, cluster: Cluster) -> None:
+        """Let a driver take over a cluster that is STARTING."""
+        driver = Driver(self, cluster.id)
+        with self._lock:
+            self.drivers[cluster.id] = driver
+        driver.start()
+
+    def forget(self, driver: Driver) -> None:
+        with self._lock:
+            self.drivers.pop(driver.cluster_id, None)
+
+    def wake(self, cluster_id: str) -> None:
+        """Tell the cluster's driver that there is something to look at."""
+        if driver := self.drivers.get(cluster_id):
+            driver.wake()
+
+    def build_archives(self) -> None:
+        """Make class-data archives in the background, once per run of the service."""
+        with self._lock:
+            if self._archives is None:
+                self._archives = build_in_background(archives())
