@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,16 @@ from ..errors import LabError
 from ..home import Home
 
 RUNNING = ("RUNNING", "WAITING")
+LOG4J2 = """\
+rootLogger.level = info
+rootLogger.appenderRef.file.ref = file
+appender.file.type = File
+appender.file.name = file
+appender.file.fileName = {log}
+appender.file.append = false
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{yy/MM/dd HH:mm:ss}} %p %c{{1}}: %m%n%ex
+"""
 
 
 def session(emr: Any, home: Home, cluster_id: str, name: str) -> Any:
@@ -28,15 +39,23 @@ def session(emr: Any, home: Home, cluster_id: str, name: str) -> Any:
         raise LabError(f"Cluster {told['Name']} has no Spark. Launch one with Applications=[…, {{'Name': 'Spark'}}]")
     if os.environ.get("EMRLAB_SPARK_CLUSTER") not in (None, cluster_id):
         stop()
-    settings = environment(home, emr, cluster_id)
-    apply(settings)
+    apply(environment(home, emr, cluster_id))
+    options = f"-Dlog4j2.configurationFile={log_settings(home)}"
+    os.environ["PYSPARK_SUBMIT_ARGS"] = f"--driver-java-options {shlex.quote(options)} pyspark-shell"
     os.environ["EMRLAB_SPARK_CLUSTER"] = cluster_id
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master("yarn").appName(name).config("spark.submit.deployMode", "client")
     made = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
-    made.sparkContext.setLogLevel("ERROR")
     return made
+
+
+def log_settings(home: Home) -> Path:
+    """What the driver logs goes to a file beside these settings: below a cell it would be noise."""
+    file = home.root / "jupyter" / "spark-log4j2.properties"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(LOG4J2.format(log=file.with_name("spark.log")))
+    return file
 
 
 def environment(home: Home, emr: Any, cluster_id: str) -> dict[str, str]:
@@ -81,8 +100,7 @@ def stop() -> bool:
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    gateway = SparkContext._gateway
-    active = SparkSession.getActiveSession() or SparkSession._instantiatedSession
+    gateway, active = SparkContext._gateway, SparkSession._instantiatedSession
     with contextlib.suppress(Exception):  # the cluster may be gone: then there is nothing to say goodbye to
         if active is not None:
             active.stop()
@@ -100,4 +118,5 @@ def stop() -> bool:
             process.wait()
     SparkContext._gateway = SparkContext._jvm = None
     SparkContext._active_spark_context = None
+    SparkSession._instantiatedSession = None
     return True

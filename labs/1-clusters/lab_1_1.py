@@ -175,6 +175,7 @@ by_origin.orderBy("origin").show()
 '''
 
 TERMINATE = '''\
+lab.stop_spark()
 emr.terminate_job_flows(JobFlowIds=[cluster_id])
 lab.watch(cluster_id, until="TERMINATED")
 '''
