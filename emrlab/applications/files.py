@@ -42,6 +42,7 @@ log4j.rootLogger={level},console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
 log4j.appender.console.target=System.err
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
+log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
 log4j.appender.console.layout.ConversionPattern=%d{{ISO8601}} %p %c{{2}} (%t): %m%n
 """
 

@@ -119,6 +119,8 @@ def yarn_site(site: Site, member: Member) -> dict[str, object]:
     return {
         "yarn.resourcemanager.hostname": master.name,
         "yarn.resourcemanager.webapp.address": f"{master.name}:{RESOURCEMANAGER_WEB}",
+        # Said aloud, because application masters take a loopback address for their own node. EMR has it at 20888.
+        "yarn.web-proxy.address": f"{master.name}:{RESOURCEMANAGER_WEB}",
         "yarn.nodemanager.hostname": node.name,
         "yarn.nodemanager.bind-host": node.address,
         "yarn.nodemanager.address": f"{node.name}:8041",

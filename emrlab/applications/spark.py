@@ -133,7 +133,6 @@ def spark_defaults(site: Site) -> dict[str, object]:
         # A lab's executors should come and go while somebody watches.
         "spark.dynamicAllocation.initialExecutors": 1,
         "spark.yarn.jars": f"local:{home()}/jars/*",
-        "spark.yarn.archive": "",
         "spark.yarn.am.waitTime": "30s",
         "spark.yarn.historyServer.address": f"{master.name}:{HISTORY_WEB}",
         "spark.history.fs.logDirectory": EVENTS,
