@@ -1,0 +1,61 @@
+"""The line that says why a step failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from emrlab.emr import failure
+
+PYTHON = """\
+26/11/25 11:00:00 WARN NativeCodeLoader: Unable to load
+Traceback (most recent call last):
+  File "/x/delays.py", line 3, in <module>
+    spark.read.csv("s3://no/where")
+pyspark.errors.exceptions.captured.AnalysisException: [PATH_NOT_FOUND] Path does not exist: s3://no/where.
+26/11/25 11:00:01 INFO ShutdownHookManager: Shutdown hook called
+"""
+JAVA = """\
+2026-11-25 11:00:00 INFO mapreduce.Job: Running
+Exception in thread "main" org.apache.hadoop.mapred.FileAlreadyExistsException: Output directory s3://b/o already exists
+\tat org.apache.hadoop.mapred.FileOutputFormat.checkOutputSpecs(FileOutputFormat.java:130)
+Caused by: java.io.IOException: inner
+\t... 12 more
+"""
+CHAINED = """\
+Traceback (most recent call last):
+  File "a.py", line 1, in f
+KeyError: 'a'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "a.py", line 3, in f
+ValueError: second
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PYTHON, "pyspark.errors.exceptions.captured.AnalysisException: [PATH_NOT_FOUND] Path does not exist"),
+        (JAVA, 'Exception in thread "main" org.apache.hadoop.mapred.FileAlreadyExistsException: Output directory'),
+        (CHAINED, "ValueError: second"),
+        ("Error: Could not find or load main class X\n", "Error: Could not find or load main class X"),
+        ("bash: line 1: nothing: command not found\n", "bash: line 1: nothing: command not found"),
+        ("just words\n", "just words"),
+        ("", ""),
+    ],
+)
+def test_the_cause_is_found(text, said):
+    assert failure.cause(text).startswith(said)
+    assert bool(failure.cause(text)) == bool(said)
+
+
+def test_a_silent_failure_tells_its_exit_code():
+    assert failure.details("", 3, "") == {"Reason": "Unknown Error.", "Message": "The step ended with exit code 3."}
+
+
+def test_the_log_is_named_and_a_long_line_cut():
+    told = failure.details("Error: " + "x" * 5000, 1, "s3://b/stderr.gz")
+    assert told["LogFile"] == "s3://b/stderr.gz"
+    assert len(told["Message"]) == failure.LONGEST
