@@ -139,6 +139,7 @@ def yarn_site(site: Site, member: Member) -> dict[str, object]:
         "yarn.nodemanager.resource.cpu-vcores": capacity.vcpu,
         "yarn.scheduler.minimum-allocation-mb": capacity.min_mb,
         "yarn.scheduler.maximum-allocation-mb": largest,
+        "yarn.node-attribute.fs-store.root-dir": f"file://{node.path('mnt', 'yarn-attributes')}",
         "yarn.nodemanager.vmem-check-enabled": False,
         "yarn.nodemanager.pmem-check-enabled": False,
         "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "99.5",

@@ -1,7 +1,7 @@
 #!/bin/bash
 # bin/java of a node's JAVA_HOME: every JVM that is no daemon comes through here. It puts jars first and folders last
 # on the class path, so that the class-data archive fits; chooses the archive by the main class; keeps the JVM small
-# and its heap within what this machine has; and puts it on the node: its hosts file, its address.
+# and its heap within what this machine has; and puts it on the node: its hosts file, its address, its folders.
 # MANY is what a wildcard of the class path stands for, in the archive's order.
 LC_ALL=C
 JAVA=@JAVA@
@@ -16,7 +16,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     -cp|-classpath|--class-path) class_path=$2; shift;;
     -jar) main=("$@"); archived=; break;;
-    -version|--version|-help|-h|-\?) exec "$JAVA" "$@";;
+    -version|--version|-help|-h|-\?) exec "$JAVA" -XX:-UsePerfData "$@";;
     -Xmx*)
       size=${1#-Xmx} unit=
       case $size in *[gG]) size=$((${size%?} * 1024));; *[mM]) size=${size%?};; *[kK]) size=$((${size%?} / 1024));; *) size=$((size >> 20));; esac
@@ -53,5 +53,6 @@ jars=${jars%:}
 esac
 [ -n "$EMRLAB_STOCK_JVM" ] && sharing=
 # The node's own *-site.xml come before those a client sent along: ports and folders are the node's.
-exec "$JAVA" $sharing $collector -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xss1m @ON_NODE@ \
-  "-Djdk.net.hosts.file=$NODE/etc/hosts" "-Dlab.ip=$ADDRESS" "${flags[@]}" -cp "$jars:$NODE/etc/hadoop/conf$folders" "${main[@]}"
+exec "$JAVA" $sharing $collector -XX:TieredStopAtLevel=1 -Xss1m @ON_NODE@ \
+  "-Djdk.net.hosts.file=$NODE/etc/hosts" "-Dlab.ip=$ADDRESS" "-Djava.io.tmpdir=$NODE/mnt/tmp" "-Duser.home=$NODE/home/hadoop" \
+  "${flags[@]}" -cp "$jars:$NODE/etc/hadoop/conf$folders" "${main[@]}"

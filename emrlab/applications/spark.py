@@ -82,6 +82,7 @@ class Spark(Application):
             "SPARK_CONF_DIR": str(node.path(CONF)),
             "SPARK_LOCAL_IP": node.address,
             "SPARK_LOCAL_HOSTNAME": node.name,
+            "SPARK_LOCAL_DIRS": str(node.path("mnt", "spark")),
             "PYSPARK_PYTHON": str(node.path("usr", "bin", "python3")),
         }
         node.settings |= files.expanded(member.exports("spark-env"), node.environment)

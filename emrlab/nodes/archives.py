@@ -100,7 +100,7 @@ class Archive:
             classes, made = Path(temporary) / "classes", Path(temporary) / "archive.jsa"
             classes.write_bytes(content(self.classes))
             command: list[str | Path] = [
-                *(java_home() / "bin" / "java", "-Xshare:dump", "-XX:+UseSerialGC", f"-Xmx{HEAP}"),
+                *(java_home() / "bin" / "java", "-Xshare:dump", "-XX:+UseSerialGC", "-XX:-UsePerfData", f"-Xmx{HEAP}"),
                 *(f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={made}"),
                 *("-cp", os.pathsep.join(str(path) for path in self.classpath)),
             ]

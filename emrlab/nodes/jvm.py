@@ -17,19 +17,26 @@ SMALL = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:CICompilerCount=1",
-    "-XX:-UsePerfData",
     "-Xss512k",
     "-XX:ReservedCodeCacheSize=32m",
     "-XX:MaxMetaspaceSize=160m",
     "-XX:CompressedClassSpaceSize=32m",
 )
-# Hadoop 3.4 on Java 17 needs the first; nodes have IPv4 addresses.
-ALWAYS = ("--add-opens=java.base/java.lang=ALL-UNNAMED", "-Djava.net.preferIPv4Stack=true")
+# Hadoop 3.4 on Java 17 needs the first; nodes have IPv4 addresses. Performance data would be files in /tmp, whatever
+# java.io.tmpdir says.
+ALWAYS = ("--add-opens=java.base/java.lang=ALL-UNNAMED", "-Djava.net.preferIPv4Stack=true", "-XX:-UsePerfData")
 
 
 def on_node(node: Node) -> list[str]:
-    """Flags that put a JVM on ``node``: its hosts file, its address for what it serves and asks from."""
-    return [*ALWAYS, *OPTIONS, f"-Djdk.net.hosts.file={node.path('etc', 'hosts')}", f"-Dlab.ip={node.address}"]
+    """Flags that put a JVM on ``node``: its hosts file, its address for what it serves and asks from, its folders."""
+    return [
+        *(*ALWAYS, *OPTIONS),
+        f"-Djdk.net.hosts.file={node.path('etc', 'hosts')}",
+        f"-Dlab.ip={node.address}",
+        f"-Djava.io.tmpdir={node.path('mnt', 'tmp')}",
+        # Java takes it from the machine's list of users, not from HOME: ~/.ivy2 and its like belong to the node.
+        f"-Duser.home={node.path('home', 'hadoop')}",
+    ]
 
 
 def daemon(

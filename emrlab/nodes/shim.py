@@ -56,7 +56,7 @@ def compile_java(sources: Sequence[Path], classpath: Sequence[Path], compiler: S
     """Compile ``sources`` into the folder ``to``. Raises ``LabError`` with what the compiler says."""
     to.mkdir()
     command: list[str | Path] = [
-        *(java(), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m"),
+        *(java(), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xmx256m"),
         *("-cp", os.pathsep.join(str(path) for path in compiler)),
         *("org.eclipse.jdt.internal.compiler.batch.Main", "-source", "17", "-target", "17", "-proc:none", "-nowarn"),
         *("--add-exports", EXPORTS, "-encoding", "UTF-8", "-d", to),
