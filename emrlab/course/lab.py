@@ -210,9 +210,10 @@ class Lab:
         except BotoCoreError as error:
             raise LabError(f"The region does not answer ({error}). Run the lab's first cell again.") from error
 
-    def spark(self, cluster_id: str) -> Any:
-        """A SparkSession on the cluster, driven from this notebook."""
-        return spark.session(self.emr, home(), cluster_id, f"lab {self.definition.number} in a notebook")
+    def spark(self, cluster_id: str | None = None) -> Any:
+        """A SparkSession driven from this notebook: on the cluster, or without one in this machine alone."""
+        name = f"lab {self.definition.number} in a notebook"
+        return spark.session(self.emr, home(), cluster_id, name) if cluster_id else spark.local(home(), name)
 
     def stop_spark(self) -> None:
         """Stop the notebook's SparkSession and give its memory back."""

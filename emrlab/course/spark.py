@@ -13,9 +13,13 @@ from ..errors import LabError
 from ..home import Home
 
 RUNNING = ("RUNNING", "WAITING")
+LOCAL = "local"
 LOG4J2 = """\
 rootLogger.level = info
 rootLogger.appenderRef.file.ref = file
+# A level of its own, or it tells everybody on standard error that the root's is another one.
+logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
+logger.gateway.level = info
 appender.file.type = File
 appender.file.name = file
 appender.file.fileName = {log}
@@ -40,14 +44,7 @@ def session(emr: Any, home: Home, cluster_id: str, name: str) -> Any:
     if os.environ.get("EMRLAB_SPARK_CLUSTER") not in (None, cluster_id):
         stop()
     apply(environment(home, emr, cluster_id))
-    options = f"-Dlog4j2.configurationFile={log_settings(home)}"
-    os.environ["PYSPARK_SUBMIT_ARGS"] = f"--driver-java-options {shlex.quote(options)} pyspark-shell"
-    os.environ["EMRLAB_SPARK_CLUSTER"] = cluster_id
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder.master("yarn").appName(name).config("spark.submit.deployMode", "client")
-    made = builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
-    return made
+    return made(home, cluster_id, name, "yarn")
 
 
 def log_settings(home: Home) -> Path:
@@ -58,6 +55,30 @@ def log_settings(home: Home) -> Path:
     return file
 
 
+def local(home: Home, name: str) -> Any:
+    """A session in this process alone, ``s3://`` included. ``LabError`` while Spark is not here yet."""
+    file = home.root / "workstation" / "etc" / "environment"
+    if not file.is_file():
+        raise LabError(
+            "Spark is not here yet. Fetch it, then run this again: !emrlab fetch && emrlab down && emrlab up"
+        )
+    if os.environ.get("EMRLAB_SPARK_CLUSTER") not in (None, LOCAL):
+        stop()
+    apply(read(file))
+    return made(home, LOCAL, name, "local[*]")
+
+
+def made(home: Home, place: str, name: str, master: str) -> Any:
+    """The session, once this process is where it belongs."""
+    options = f"-Dlog4j2.configurationFile={log_settings(home)}"
+    os.environ["PYSPARK_SUBMIT_ARGS"] = f"--driver-java-options {shlex.quote(options)} pyspark-shell"
+    os.environ["EMRLAB_SPARK_CLUSTER"] = place
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(master).appName(name).config("spark.submit.deployMode", "client")
+    return builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
+
+
 def environment(home: Home, emr: Any, cluster_id: str) -> dict[str, str]:
     """What a login on the master node has: KEY=VALUE lines in the node's ``etc/environment``."""
     page = emr.list_instances(ClusterId=cluster_id, InstanceGroupTypes=["MASTER"])
@@ -66,12 +87,17 @@ def environment(home: Home, emr: Any, cluster_id: str) -> dict[str, str]:
         raise LabError("The cluster's master node is not running. Launch another cluster.")
     file = home.clusters / cluster_id / alive[0]["Ec2InstanceId"] / "etc" / "environment"
     try:
-        lines = file.read_text().splitlines()
+        return read(file)
     except OSError as error:
         raise LabError(
             f"The master node's environment cannot be read ({error.strerror}): this notebook's EMRLAB_HOME is "
             f"{home.root}. Start it with the one the region has: emrlab lab"
         ) from error
+
+
+def read(file: Path) -> dict[str, str]:
+    """KEY=VALUE lines."""
+    lines = file.read_text().splitlines()
     pairs = (line.partition("=") for line in lines if line.strip() and not line.startswith("#"))
     return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
 

@@ -137,7 +137,7 @@ class Driver(threading.Thread):
         with self.history.changing(Cluster, self.cluster_id) as cluster:
             cluster.master = self.machines.master.address
         self.fetch()
-        self.service.build_archives()
+        self.service.settle()
         self.go_on()
 
     def fetch(self) -> None:

@@ -7,22 +7,24 @@ import sqlite3
 import threading
 from typing import Any
 
-from ..applications import archives, catalogue
+from ..applications import archives, catalogue, prepare
+from ..applications.workstation import workstation
 from ..context import RequestContext
-from ..errors import AwsError
+from ..errors import AwsError, LabError
 from ..home import Home
-from ..nodes.archives import build_in_background
 from ..nodes.artifacts import Store, read_lock
 from . import operations, recovery
 from .driver import Driver
 from .history import History
 from .records import Cluster
 from .registry import Call, perform
+from .s3 import SECRET
 
 __all__ = ["EmrService", "operations"]
 log = logging.getLogger(__name__)
 # A region that stops leaves its warden this long, and some for others.
 STOP_SECONDS = 20.0
+REGION = "us-east-1"
 
 
 class EmrService:
@@ -36,15 +38,14 @@ class EmrService:
         self.drivers: dict[str, Driver] = {}
         self.stopping = threading.Event()
         self._lock = threading.Lock()
-        self._archives: threading.Thread | None = None
+        self._settled = False
 
     def start(self) -> None:
         """Look at what an earlier run left: clusters whose processes are gone have ended, and are told so."""
         recovery.recover(self)
-        if not Store().missing(
-            [one for each in catalogue().values() for lock in each.locks for one in read_lock(lock)]
-        ):
-            self.build_archives()
+        locks = {lock for one in catalogue().values() for lock in one.locks}
+        if not Store().missing([artifact for lock in locks for artifact in read_lock(lock)]):
+            self.settle()
 
     def stop(self) -> None:
         """End all clusters, their logs archived, and close the memory."""
@@ -84,8 +85,18 @@ class EmrService:
         if driver := self.drivers.get(cluster_id):
             driver.wake()
 
-    def build_archives(self) -> None:
-        """Make class-data archives in the background, once per run of the service."""
+    def settle(self) -> None:
+        """All applications are here: make Spark without a cluster, and class-data archives, behind and once."""
         with self._lock:
-            if self._archives is None:
-                self._archives = build_in_background(archives())
+            if not self._settled:
+                self._settled = True
+                threading.Thread(target=self._settle, name="settle", daemon=True).start()
+
+    def _settle(self) -> None:
+        try:
+            prepare(catalogue())
+            workstation(self.home.root / "workstation", self.home.mark, self.endpoint, REGION, (self.account, SECRET))
+            for archive in archives():
+                archive.build()
+        except LabError as error:
+            log.warning("Spark without a cluster is not ready: %s", error)

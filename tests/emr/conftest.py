@@ -66,7 +66,7 @@ def emr(home: Home, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(driver, "start_up", lambda *_, **__: None)
     monkeypatch.setattr(driver, "prepare", lambda *_: None)
     monkeypatch.setattr(driver.Driver, "fetch", lambda self: None)
-    monkeypatch.setattr(service, "build_in_background", lambda *_: None)
+    monkeypatch.setattr(service.EmrService, "settle", lambda self: None)
     monkeypatch.setattr(driver, "LOOK_SECONDS", 0.1)
     found = EmrService(home, "http://127.0.0.1:1", ACCOUNT)
     yield found
