@@ -10,7 +10,7 @@ from ..nodes import jvm
 from ..nodes.archives import Archive
 from ..nodes.jre import java, java_home
 from ..nodes.node import Node
-from ..nodes.profile import profile
+from ..profile import profile
 
 PLACE = "usr/lib/jvm"
 TEMPLATE = Path(__file__).with_name("java.sh")

@@ -51,8 +51,9 @@ jars=${jars%:}
   spark) sharing="@SPARK_SHARING@";;
   *) sharing="@HADOOP_SHARING@";;
 esac
-[ -n "$EMRLAB_STOCK_JVM" ] && sharing=
+tuned="$collector -XX:TieredStopAtLevel=1 -Xss1m"
+[ -n "$EMRLAB_STOCK_JVM" ] && sharing= tuned=  # benchmarks compare with JVMs as they come
 # The node's own *-site.xml come before those a client sent along: ports and folders are the node's.
-exec "$JAVA" $sharing $collector -XX:TieredStopAtLevel=1 -Xss1m @ON_NODE@ \
+exec "$JAVA" $sharing $tuned @ON_NODE@ \
   "-Djdk.net.hosts.file=$NODE/etc/hosts" "-Dlab.ip=$ADDRESS" "-Djava.io.tmpdir=$NODE/mnt/tmp" "-Duser.home=$NODE/home/hadoop" \
   "${flags[@]}" -cp "$jars:$NODE/etc/hadoop/conf$folders" "${main[@]}"

@@ -70,7 +70,7 @@ def memory() -> Finding:
     """What this process may use: the machine's memory or its cgroup's, whichever is less."""
     import psutil
 
-    from ..nodes.profile import profile
+    from ..profile import profile
 
     chosen = profile()
     free = psutil.virtual_memory().available

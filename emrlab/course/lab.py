@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import LabError
 from ..home import home
+from ..profile import profile
 from ..region import control
 from ..widgets import watch as watching
 from ..widgets.cluster import Cluster, Step
@@ -20,7 +21,7 @@ from ..widgets.figure import figure
 from ..widgets.live import Live
 from ..widgets.page import Page, box, escape
 from ..widgets.parameters import Choice, Consequences, Objection, Parameter, Parameters, Several, Whole
-from . import data, definition, facts, machine, notebook, spark
+from . import data, definition, facts, notebook, spark
 from .exercises import Attempt, solving
 from .progress import NoProgress, Progress
 from .state import LIVE, State
@@ -122,7 +123,7 @@ class Lab:
 
     def room_for(self, core_nodes: int) -> int:
         """``core_nodes``, or fewer when this machine has too little memory for them."""
-        return max(1, min(core_nodes, machine.core_nodes()))
+        return max(1, min(core_nodes, profile().core_nodes))
 
     # Data
 

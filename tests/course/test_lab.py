@@ -6,7 +6,8 @@ import os
 import pytest
 
 import emrlab
-from emrlab.course import definition, machine, spark
+from emrlab import profile
+from emrlab.course import definition, spark
 from emrlab.course.lab import use
 from emrlab.errors import LabError
 from emrlab.region import control
@@ -128,7 +129,7 @@ def test_only_supported_types_with_a_price_are_offered(lab, monkeypatch):
 
 @pytest.mark.parametrize(("gib", "nodes"), [(1, 1), (2, 1), (4, 2), (16, 2)])
 def test_little_memory_means_few_nodes(lab, monkeypatch, gib, nodes):
-    monkeypatch.setattr(machine, "memory", lambda: gib * 2**30)
+    monkeypatch.setattr(profile, "memory", lambda: gib * 2**30)
     assert lab.room_for(2) == nodes
 
 
