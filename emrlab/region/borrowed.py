@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextvars
+import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +15,9 @@ from ..errors import AwsError
 from . import ministack_hooks as hooks
 from .keeper import Keeper
 from .owners import Owner
-from .protocol import Answer, Request
+from .protocol import CODES, Answer, Call, Request
 
+log = logging.getLogger(__name__)
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -49,8 +51,8 @@ class Borrowed:
         """The account of an access key: the key itself if it has 12 digits, a role session's, else the default."""
         return contextvars.copy_context().run(hooks.pin, access_key, region)
 
-    async def call(self, owner: Owner, request: Request, scope: Message, send: Send) -> None:
-        """Hand a request whose body was read to its owner."""
+    async def call(self, owner: Owner, call: Call, request: Request, scope: Message, send: Send) -> None:
+        """Hand a request whose body was read to its owner. Raises ``AwsError`` when its owner cannot do it."""
         sent = False
 
         async def receive() -> Message:
@@ -65,7 +67,13 @@ class Borrowed:
             return
         if self.moto is None:
             self.moto = await asyncio.to_thread(load_moto)
-        await self.moto(scope, receive, send)
+        try:
+            await self.moto(scope, receive, send)
+        except NotImplementedError:
+            raise unable(call) from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            log.exception("moto: %s of %s", call.operation, call.model)
+            raise unable(call, f"{type(error).__name__}: {error}") from None
 
     async def s3_body(self, request: Request, receive: Receive) -> bytes | None:
         """The body of an S3 request, chunked uploads decoded; None when the client went away."""
@@ -92,6 +100,22 @@ class Borrowed:
         if request.method != "HEAD":
             plain.setdefault("content-length", str(len(body) if on_disk else len(content)))
         return Answer(status, plain, content), (body if on_disk else None)
+
+
+def unable(call: Call, reason: str = "") -> AwsError:
+    """What a borrowed service has no answer to: an operation it lacks or, with a ``reason``, what it was asked.
+
+    Its crash is no 500: what crashes an emulation is nearly always a name that does not exist, which AWS answers with
+    an error of the client's; and clients would ask again, four times, in vain.
+    """
+    codes = CODES[call.protocol]
+    if not reason:
+        return AwsError(codes.unknown, f"{call.operation} of {call.model} is not emulated here.")
+    return AwsError(
+        codes.constraint,
+        f"The emulation of {call.model} cannot do {call.operation} with these parameters ({reason[:200]}). "
+        "If they are right, this is a defect: the region's log has more.",
+    )
 
 
 async def stored(body: Any, send: Send) -> None:

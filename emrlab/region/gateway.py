@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from html import unescape
 from typing import Any, Protocol
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 from ..context import RequestContext
 from ..errors import AwsError
 from ..home import Home
 from . import ministack_hooks, owners, protocol
-from .borrowed import Borrowed, Message, Receive, Send, stored
+from .borrowed import Borrowed, Message, Receive, Send, stored, unable
 from .control import HEALTH
 from .owners import Owner, Service
 from .protocol import Answer, Call, Request
@@ -47,7 +50,7 @@ class Identity:
 
 
 class Gateway:
-    """The ASGI application. ``about``: what the health path tells."""
+    """The ASGI application. ``about``: what the health path tells. ``emr`` is None until it has started."""
 
     def __init__(self, home: Home, about: dict[str, Any], emr: Emr | None, borrowed: Borrowed) -> None:
         self.about = {"home": str(home.root), **about}
@@ -120,16 +123,14 @@ class Gateway:
             )
             await answer(send, await self.own(call, params, context), request_id)
             return
-        await self.borrowed.call(service.owner, request, scope, shaped(send, call, request_id))
+        await self.borrowed.call(service.owner, call, request, scope, shaped(send, call, request_id))
         if changes(request, call):
             self.borrowed.keeper.touch(service.scope)
 
     async def own(self, call: Call, params: dict[str, Any], context: RequestContext) -> Answer:
         """An operation of ours, in a worker thread: it may take its time."""
         if self.emr is None:
-            raise AwsError(
-                "InternalServerException", "The EMR service is not running. Restart: emrlab down; emrlab up", 500
-            )
+            raise AwsError("InternalServerException", "EMR is still starting. Ask again in a moment.", 503)
         loop = asyncio.get_running_loop()
         result = await loop.run_in_executor(self.workers, self.emr.call, call.operation, params, context)
         return protocol.json_answer(call, result)
@@ -260,26 +261,66 @@ async def refuse(send: Send, service: Service | None, request: Request, failure:
 
 
 def shaped(send: Send, call: Call, request_id: str) -> Send:
-    """``send`` that adds the request id, and gives a borrowed service's crash the shape of its protocol."""
-    crashed = 0
+    """``send`` that adds the request id, and gives a borrowed service's errors a shape that its clients can read."""
+    failed: Message | None = None
+    body = b""
 
     async def wrapped(message: Message) -> None:
-        nonlocal crashed
+        nonlocal failed, body
         if message["type"] == "http.response.start":
-            headers = {name.lower(): value for name, value in message["headers"]}
-            if message["status"] >= 500 and (b"json" in headers.get(b"content-type", b"")) != ("json" in call.protocol):
-                crashed = message["status"]
+            if message["status"] >= 400:
+                failed = message
                 return
-            if b"x-amzn-requestid" not in headers:
-                message = {**message, "headers": [*message["headers"], (b"x-amzn-requestid", request_id.encode())]}
-        elif crashed:
-            if not message.get("more_body"):
-                failure = AwsError("InternalFailure", f"{call.operation} failed; the region's log says why.", crashed)
-                await answer(send, protocol.error(call.protocol, failure, request_id), request_id)
-            return
+            message = {**message, "headers": identified(message["headers"], request_id)}
+        elif failed is not None:
+            body += message.get("body", b"")
+            if message.get("more_body"):
+                return
+            reply = readable(call, failed["status"], body, request_id)
+            if reply is not None:
+                await answer(send, reply, request_id)
+                return
+            await send({**failed, "headers": identified(failed["headers"], request_id)})
+            message = {"type": "http.response.body", "body": body, "more_body": False}
         await send(message)
 
     return wrapped
+
+
+def identified(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
+    """``headers`` with a request id."""
+    found = list(headers)
+    if all(name.lower() != b"x-amzn-requestid" for name, _ in found):
+        found.append((b"x-amzn-requestid", request_id.encode()))
+    return found
+
+
+def readable(call: Call, status: int, body: bytes, request_id: str) -> Answer | None:
+    """What to answer in place of a borrowed service's error; None when it is well as it is."""
+    spoken = call.protocol
+    xml = spoken in ("query", "ec2", "rest-xml")
+    if status >= 500:
+        reason = said(body)
+        log.error("%s of %s answered %s: %s", call.operation, call.model, status, reason)
+        return protocol.error(spoken, unable(call, reason or "an internal error"), request_id)
+    if xml and body:
+        try:
+            ElementTree.fromstring(body)
+        except ElementTree.ParseError:  # it writes names into messages as they were sent: <x>
+            code = next(iter(re.findall(rb"<Code>([\w.]+)</Code>", body)), b"ValidationError").decode()
+            return protocol.error(spoken, AwsError(code, said(body), status), request_id)
+    return None
+
+
+def said(body: bytes) -> str:
+    """The message of an error, whatever its shape."""
+    text = body.decode("utf-8", "replace")
+    if found := re.search(r"<Message>(.*)</Message>", text, re.DOTALL | re.IGNORECASE):
+        return unescape(found[1])
+    with contextlib.suppress(ValueError, AttributeError):
+        content = json.loads(text)
+        return str(content.get("message") or content.get("Message") or "")
+    return ""
 
 
 def build_app(home: Home, endpoint: str, emr: Emr | None, borrowed: Borrowed | None = None, **about: Any) -> Gateway:

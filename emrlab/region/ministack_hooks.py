@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import errno
 import io
 import json
 import os
+import re
+import shutil
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from types import ModuleType
@@ -19,12 +22,16 @@ from typing import Any
 
 from ..home import Home
 
-# What a ministack of somebody else may have been told by the environment, and ours must not hear.
-FOREIGN = (
-    *("AUTH", "SERVICES", "USE_SSL", "EDGE_PORT", "DOCKER_NETWORK", "MINISTACK_HOSTNAME", "MINISTACK_WORKER_THREADS"),
-    *("LOCALSTACK_HOSTNAME", "LOCALSTACK_PERSISTENCE", "CLOUDTRAIL_RECORDING", "LAMBDA_EXECUTOR", "SMTP_HOST"),
-    *("SFN_MOCK_CONFIG", "LOCALSTACK_SFN_MOCK_CONFIG", "SFN_WAIT_SCALE", "REDIS_HOST"),
+# What somebody's own ministack or LocalStack may have been told by the environment, and ours must not hear.
+FOREIGN = re.compile(
+    r"AUTH|SERVICES|USE_SSL|EDGE_PORT|SMTP_HOST"
+    r"|(?:MINISTACK|LOCALSTACK|LAMBDA|SFN|SFTP|IOT|CLOUDTRAIL|ATHENA|GLUE|CODEBUILD|REDIS|DOCKER)_\w+"
 )
+
+
+def foreign(names: Iterable[str]) -> list[str]:
+    """Those ``names`` of environment variables that ministack would hear and ``settings`` does not set."""
+    return [name for name in names if FOREIGN.fullmatch(name)]
 
 
 def folder(home: Home) -> Path:
@@ -57,6 +64,12 @@ def app() -> ModuleType:
     return module
 
 
+def persistence() -> ModuleType:
+    from ministack.core import persistence as module
+
+    return module
+
+
 def s3() -> ModuleType:
     module: ModuleType = app()._get_module("s3")
     return module
@@ -64,13 +77,15 @@ def s3() -> ModuleType:
 
 def install() -> None:
     """Put the hooks in: bodies of objects are read when asked for, more of S3 is kept, a full disk is an error."""
+    gate: Any = app()
+    gate._collect_scripts = lambda *folders: []  # what a container would run at its start is not ours to run
     module: Any = s3()
     if getattr(module, "_emrlab", False):
         return
     module._emrlab = True
     for name in ("object_retention", "object_legal_hold"):
         module._PERSISTED_BUCKET_DICTS[name] = getattr(module, f"_{name}")
-    read, persist = module._read_body, module._persist_object
+    read = module._read_body
 
     def read_body(bucket: str, key: str, record: dict[str, Any]) -> bytes | StoredBody:
         if LAZY.get() and record.get("body") is None:
@@ -80,12 +95,66 @@ def install() -> None:
         body: bytes = read(bucket, key, record)
         return body
 
-    def persist_object(bucket: str, key: str, record: Any) -> None:
+    module._read_body = read_body
+    guard_writes(module)
+
+
+def guard_writes(module: Any) -> None:
+    """A write that the disk refuses raises ``OSError``, and what was there before is there again.
+
+    ministack logs it and goes on, with the object in memory alone.
+    """
+    record_version, persist, displace = (
+        module._record_object_version,
+        module._persist_object,
+        module._persist_displaced_version,
+    )
+    before: dict[str, Any] = {}  # the write under way: S3 has one thread
+
+    def undo(bucket: str, key: str) -> None:
+        objects, versions = module._buckets[bucket]["objects"], module._object_versions
+        if before["object"] is None:
+            objects.pop(key, None)
+            module._delete_persisted_object(bucket, key)
+        else:
+            objects[key] = before["object"]
+        if before["versions"]:
+            versions[bucket, key] = before["versions"]
+        else:
+            versions.pop((bucket, key), None)
+
+    def guarded_version(bucket: str, key: str, prior: Any, record: Any, data: bytes) -> Any:
+        versions = [dict(one) for one in module._object_versions.get((bucket, key)) or ()]
+        before.update(record=record, object=prior, versions=versions)
+        try:
+            need(len(data))
+            return record_version(bucket, key, prior, record, data)
+        except OSError:
+            undo(bucket, key)
+            raise
+
+    def guarded_persist(bucket: str, key: str, record: Any) -> None:
         persist(bucket, key, record)
         if isinstance(record, dict) and record.get("body") is not None:
-            raise OSError(f"{bucket}/{key} could not be written")
+            if record is before.get("record"):
+                undo(bucket, key)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        before.clear()
 
-    module._read_body, module._persist_object = read_body, persist_object
+    def guarded_displace(bucket: str, key: str, prior: Any, versioning: str) -> None:
+        displace(bucket, key, prior, versioning)
+        name = (prior or {}).get("version_id") or "null"
+        kept = prior is None or (versioning == "Suspended" and name == "null")
+        if not kept and not module._version_file_exists(bucket, key, name):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def need(size: int) -> None:
+        """The body alone may fit, and then the file that describes it not."""
+        if shutil.disk_usage(persistence().STATE_DIR).free < size + SPARE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    module._record_object_version, module._persist_object = guarded_version, guarded_persist
+    module._persist_displaced_version = guarded_displace
 
 
 class StoredBody:
@@ -114,6 +183,8 @@ class StoredSlice:
         return self.length
 
 
+# Bytes that stay free on the disk beside an object: its description, and the services' state.
+SPARE = 1 << 20
 LAZY: contextvars.ContextVar[bool] = contextvars.ContextVar("LAZY", default=False)
 
 
@@ -150,15 +221,14 @@ def save(keys: Iterable[str] | None = None) -> None:
     Raises what went wrong first, after all others are written. Runs beside the services: when one changes its state
     under our hands, it is read again.
     """
-    from ministack.core import persistence
-
+    theirs = persistence()
     states = app()._build_persistence_save_dict()
-    target = Path(persistence.STATE_DIR)
+    target = Path(theirs.STATE_DIR)
     target.mkdir(parents=True, exist_ok=True)
     failures = []
     for key in states if keys is None else sorted(set(keys) & set(states)):
         try:
-            text = snapshot(states[key], persistence._state_format_version(key), persistence._json_default)
+            text = snapshot(states[key], theirs._state_format_version(key), theirs._json_default)
             if text is None or WRITTEN.get(key) == hash(text):
                 continue
             file = target / f"{key}.json"

@@ -9,13 +9,15 @@ import errno
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -24,6 +26,9 @@ from ..home import Home, home
 from . import control, credentials, ministack_hooks, warden
 from .borrowed import Borrowed
 from .gateway import Gateway, build_app
+
+if TYPE_CHECKING:
+    from ..emr.service import EmrService
 
 log = logging.getLogger("emrlab.region")
 FIRST_PORT = 4510
@@ -108,11 +113,9 @@ class Reports:
         self.descriptor = -1
 
 
-def load_emr(place: Home, endpoint: str) -> Any:
-    try:
-        from ..emr.service import EmrService
-    except ModuleNotFoundError:
-        return None
+def load_emr(place: Home, endpoint: str) -> EmrService:
+    """EMR, imported late: what refuses to start needs no engines."""
+    from ..emr.service import EmrService
 
     return EmrService(place, endpoint, control.ACCOUNT)
 
@@ -162,11 +165,11 @@ async def run(place: Home, listener: socket.socket, life: int, report: Reports) 
     borrowed = Borrowed()
     await borrowed.start()
     emr = await asyncio.to_thread(load_emr, place, endpoint)
-    app = build_app(place, emr=emr, borrowed=borrowed, **{key: about[key] for key in about if key != "home"})
+    app = build_app(place, emr=None, borrowed=borrowed, **{key: about[key] for key in about if key != "home"})
     async with serving(app, listener):
         report("say", "The endpoint answers; EMR looks at what an earlier run left …")
-        if emr:
-            await asyncio.to_thread(emr.start)
+        await asyncio.to_thread(emr.start)  # it uses S3; asked before, it would take new clusters for lost ones
+        app.emr = emr
         replace(place.region / "port", str(port))
         replace(control.recorded(place), json.dumps(about))
         report("ready")
@@ -175,8 +178,7 @@ async def run(place: Home, listener: socket.socket, life: int, report: Reports) 
         await stop.wait()
         log.info("the region stops")
         control.recorded(place).unlink(missing_ok=True)
-        if emr:
-            await asyncio.to_thread(emr.stop)
+        await asyncio.to_thread(emr.stop)
     await borrowed.stop()
 
 
@@ -203,8 +205,8 @@ def main() -> int:
     options = parser.parse_args()
     for descriptor in (options.lock, options.report, options.life):
         os.set_inheritable(descriptor, False)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("emrlab").setLevel(logging.INFO)
     place, report = home(), Reports(options.report)
     try:
         listener = bind(options.port, last_port(place))
@@ -212,11 +214,12 @@ def main() -> int:
         report("error", str(error))
         return 1
     port = listener.getsockname()[1]
-    for name in ministack_hooks.FOREIGN:
-        os.environ.pop(name, None)
+    for name in ministack_hooks.foreign(os.environ):
+        del os.environ[name]
     os.environ.pop("PYTHONPATH", None)
     os.environ |= credentials.environment(place, f"http://127.0.0.1:{port}", control.NAME)
     os.environ |= ministack_hooks.settings(place, port, control.ACCOUNT, control.NAME)
+    use_own_temporary_folder(place)
     import uvloop
 
     try:
@@ -235,6 +238,14 @@ def main() -> int:
         if not warden_lives(options.life):
             warden.sweep()
     return 0
+
+
+def use_own_temporary_folder(place: Home) -> None:
+    """Borrowed services unpack functions and scripts into temporary folders: below the home, empty at every start."""
+    folder = place.region / "tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    tempfile.tempdir = str(folder)
 
 
 def warden_lives(life: int) -> bool:
