@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Row:
-    """``values``, ``baseline``: a number per repetition, in ``unit``. ``aim``: of the median; ``aim_ratio``: of both."""
+    """``values``, ``baseline``: a number per repetition, in ``unit``. ``aim``: for the median."""
 
     name: str
     values: Sequence[float]

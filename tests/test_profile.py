@@ -44,5 +44,5 @@ def test_the_environment_may_choose_and_a_wrong_choice_is_told(monkeypatch):
     monkeypatch.setenv(profile.VARIABLE, "standard")
     assert profile.profile().name == "standard"
     monkeypatch.setenv(profile.VARIABLE, "tiny")
-    with pytest.raises(LabError, match="'tiny'. It can be small or standard"):
+    with pytest.raises(LabError, match=r"'tiny'\. It can be small or standard"):
         profile.profile()

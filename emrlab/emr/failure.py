@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 UNKNOWN = "Unknown Error."
 LONGEST = 1000
@@ -12,30 +12,46 @@ RAISED = re.compile(r"^(?:[A-Za-z_$][\w.$]*(?:Error|Exception|Exit)\b|Error: |ER
 
 
 def cause(text: str) -> str:
-    """The line of ``text`` (a step's standard error) that says what went wrong; empty when none does.
+    """The line of ``text`` that says what went wrong; empty when none does.
 
-    A Java program's first uncaught exception, a Python program's last; else the last line that looks like an error,
+    A Python program's last uncaught exception, a Java program's first; else the last line that looks like an error,
     else the last line.
     """
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return certain(lines) or first(RAISED, lines[::-1]) or (lines[-1][:LONGEST] if lines else "")
+
+
+def certain(lines: Sequence[str]) -> str:
+    """The exception that ended the program, if one did."""
     if traceback := [number for number, line in enumerate(lines) if line.startswith("Traceback (")]:
         for line in lines[traceback[-1] + 1 :]:
             if not line.startswith(" ") and RAISED.match(line):
                 return line[:LONGEST]
-    for pattern, order in ((THREAD, lines), (RAISED, lines[::-1])):
-        if found := first(pattern, order):
-            return found
-    return lines[-1][:LONGEST] if lines else ""
+    return first(THREAD, lines)
 
 
 def first(pattern: re.Pattern[str], lines: Sequence[str]) -> str:
     return next((line[:LONGEST] for line in lines if pattern.match(line)), "")
 
 
-def details(text: str, code: int | None, log_file: str) -> dict[str, str]:
-    """``FailureDetails``. ``code``: the exit status, if the step was started. ``log_file``: where ``text`` is in S3."""
+def told_in(logs: Mapping[str, str]) -> tuple[str, str]:
+    """Which of a step's logs (name → text, standard error first) tells the cause, and the cause.
+
+    Spark writes what a Python driver says on standard error into standard output.
+    """
+    for name, text in logs.items():
+        if found := certain(text.splitlines()):
+            return name, found
+    for name, text in logs.items():
+        if found := cause(text):
+            return name, found
+    return next(iter(logs), ""), ""
+
+
+def details(message: str, code: int | None, log_file: str) -> dict[str, str]:
+    """``FailureDetails``. ``code``: the exit status, None if there was none. ``log_file``: where ``message`` is in S3."""
     ended = f"The step ended with exit code {code}." if code is not None else "The step could not be started."
-    found = {"Reason": UNKNOWN, "Message": cause(text) or ended}
+    found = {"Reason": UNKNOWN, "Message": message or ended}
     if log_file:
         found["LogFile"] = log_file
     return found

@@ -22,7 +22,7 @@ from .s3 import S3
 
 log = logging.getLogger(__name__)
 PLACE = "mnt/var/lib/hadoop/steps"
-STDERR_BYTES = 256 * 1024
+LOG_BYTES = 256 * 1024  # of the end of a log, where the cause of a failure is looked for
 
 
 class StepRun(threading.Thread):
@@ -104,8 +104,8 @@ class StepRun(threading.Thread):
         elif self.signal is not None:
             self.finish("CANCELLED")
         else:
-            text = tail(self.logs / "stderr", STDERR_BYTES)
-            self.finish("FAILED", failure.details(text, code, self.archive.step_file(self.step.id, "stderr")))
+            name, said = failure.told_in({each: tail(self.logs / each, LOG_BYTES) for each in ("stderr", "stdout")})
+            self.finish("FAILED", failure.details(said, code, self.archive.step_file(self.step.id, name)))
 
     def finish(self, state: str, details: dict[str, str] | None = None) -> None:
         with self.history.changing(Step, self.step.id) as step:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import emrlab
 import emrlab.nodes
 from emrlab.cli import checks
 
@@ -23,7 +24,7 @@ def machine(control, shop, place, monkeypatch, tmp_path):
     java.chmod(0o755)
     memory = SimpleNamespace(name="standard", memory_bytes=16 * checks.GB)
     replace(monkeypatch, emrlab.nodes, "jre", {"java_home": lambda: java.parents[1]})
-    replace(monkeypatch, emrlab.nodes, "profile", {"profile": lambda: memory})
+    replace(monkeypatch, emrlab, "profile", {"profile": lambda: memory})
     return SimpleNamespace(java=java, memory=memory)
 
 

@@ -54,24 +54,24 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    place = Home(tmp_path.resolve())
-    yield place
-    end(owned(place))
+def place(tmp_path: Path) -> Iterator[Home]:
+    found = Home(tmp_path.resolve())
+    yield found
+    end(owned(found))
 
 
 @pytest.fixture
-def emr(home: Home, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmrService]:
+def emr(place: Home, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmrService]:
     """The service, without the engines' daemons: a cluster is up as soon as its nodes are made."""
     monkeypatch.setattr(driver, "start_up", lambda *_, **__: None)
     monkeypatch.setattr(driver, "prepare", lambda *_: None)
     monkeypatch.setattr(driver.Driver, "fetch", lambda self: None)
     monkeypatch.setattr(service.EmrService, "settle", lambda self: None)
     monkeypatch.setattr(driver, "LOOK_SECONDS", 0.1)
-    found = EmrService(home, "http://127.0.0.1:1", ACCOUNT)
+    found = EmrService(place, "http://127.0.0.1:1", ACCOUNT)
     yield found
     found.stop()
-    assert list(owned(home)) == []
+    assert list(owned(place)) == []
 
 
 def context(account: str = ACCOUNT, region: str = "us-east-1") -> RequestContext:

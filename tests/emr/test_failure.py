@@ -51,11 +51,19 @@ def test_the_cause_is_found(text, said):
     assert bool(failure.cause(text)) == bool(said)
 
 
+def test_what_a_python_driver_says_is_found_where_spark_writes_it():
+    noise = "26/11/25 11:00:00 INFO Client: Submitting application\nERROR: something else\n"
+    assert failure.told_in({"stderr": noise, "stdout": PYTHON})[0] == "stdout"
+    assert failure.told_in({"stderr": noise, "stdout": "result: 1\n"}) == ("stderr", "ERROR: something else")
+    assert failure.told_in({"stderr": "", "stdout": "Error: no\n"}) == ("stdout", "Error: no")
+    assert failure.told_in({"stderr": "", "stdout": ""}) == ("stderr", "")
+
+
 def test_a_silent_failure_tells_its_exit_code():
     assert failure.details("", 3, "") == {"Reason": "Unknown Error.", "Message": "The step ended with exit code 3."}
 
 
 def test_the_log_is_named_and_a_long_line_cut():
-    told = failure.details("Error: " + "x" * 5000, 1, "s3://b/stderr.gz")
-    assert told["LogFile"] == "s3://b/stderr.gz"
-    assert len(told["Message"]) == failure.LONGEST
+    told = failure.details("Error: no", 1, "s3://b/stderr.gz")
+    assert told == {"Reason": "Unknown Error.", "Message": "Error: no", "LogFile": "s3://b/stderr.gz"}
+    assert len(failure.cause("Error: " + "x" * 5000)) == failure.LONGEST

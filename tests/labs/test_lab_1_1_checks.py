@@ -1,4 +1,4 @@
-"""Lab 1.1's checks three ways, each on a state as the API, S3 and YARN would tell it. Real clusters: test_lab_1_1.py."""
+"""Lab 1.1's checks three ways, each on a state as the API, S3 and YARN would tell it."""
 
 from __future__ import annotations
 
