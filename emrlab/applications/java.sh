@@ -51,7 +51,7 @@ jars=${jars%:}
   spark) sharing="@SPARK_SHARING@";;
   *) sharing="@HADOOP_SHARING@";;
 esac
-tuned="$collector -XX:TieredStopAtLevel=1 -Xss1m"
+tuned="$collector -XX:TieredStopAtLevel=1 -Xss1m -Xms32m"
 [ -n "$EMRLAB_STOCK_JVM" ] && sharing= tuned=  # benchmarks compare with JVMs as they come
 # The node's own *-site.xml come before those a client sent along: ports and folders are the node's.
 exec "$JAVA" $sharing $tuned @ON_NODE@ \
