@@ -23,15 +23,16 @@ FIRST = "1-clusters/1.1-first-cluster.ipynb"
 def lab(path: Path | None, no_browser: bool, port: int | None) -> None:
     """Open JupyterLab on the labs (PATH: another notebook or folder).
 
-    Starts the region and fetches Hadoop and Spark first. Ctrl-C ends JupyterLab; `emrlab down` ends the rest.
+    Fetches Hadoop and Spark and starts the region first. Ctrl-C ends JupyterLab; `emrlab down` ends the rest.
     """
     from ..region import control
+    from .fetch import BASE, fetch_applications
 
     root, opened = target(path)
     place = home()
+    fetch_applications(BASE)  # first: the region makes class-data archives of what is there when it starts
     with working("Starting the region …") as say:
         region = control.up(progress=say)
-    base()
     env = {**jupyter.environment(place), **control.environment(region)}
     jupyter.write_settings(place.root / "jupyter" / "settings")
     click.echo(f"The region answers at {region.endpoint}. JupyterLab starts now.")
@@ -53,16 +54,6 @@ def target(path: Path | None) -> tuple[Path, str]:
         inside = wanted.relative_to(labs).as_posix()
         return labs, "" if inside == "." else inside
     return (wanted, "") if wanted.is_dir() else (wanted.parent, wanted.name)
-
-
-def base() -> None:
-    """Fetch Hadoop and Spark; their class-data archives are then made in the background."""
-    from ..applications import archives
-    from ..nodes.archives import build_in_background
-    from .fetch import BASE, fetch_applications
-
-    fetch_applications(BASE)
-    build_in_background(archives())
 
 
 def command(root: Path, opened: str, no_browser: bool, port: int | None) -> list[str]:

@@ -49,7 +49,7 @@ def told_in(logs: Mapping[str, str]) -> tuple[str, str]:
 
 
 def details(message: str, code: int | None, log_file: str) -> dict[str, str]:
-    """``FailureDetails``. ``code``: the exit status, None if there was none. ``log_file``: where ``message`` is in S3."""
+    """``FailureDetails``. ``code``: the exit status, if there was one. ``log_file``: where ``message`` is in S3."""
     ended = f"The step ended with exit code {code}." if code is not None else "The step could not be started."
     found = {"Reason": UNKNOWN, "Message": message or ended}
     if log_file:

@@ -74,7 +74,8 @@ def asked(command: Path) -> str:
 @lru_cache
 def _asked(command: Path, _changed: int) -> str:
     try:
-        said = subprocess.run([command, "-XX:-UsePerfData", "-version"], capture_output=True, text=True, timeout=60, check=False)
+        asking = [command, "-XX:-UsePerfData", "-version"]
+        said = subprocess.run(asking, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LabError(f"{command} does not run ({error}). Name another Java {MAJOR} in {VARIABLE}.") from error
     found = re.search(r'version "([^"]+)"', said.stderr + said.stdout)

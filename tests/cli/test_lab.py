@@ -10,13 +10,10 @@ from pathlib import Path
 
 import pytest
 
-import emrlab.nodes
 from emrlab.cli import jupyter
 from emrlab.cli.lab import command, target
 from emrlab.errors import LabError
 from emrlab.home import home
-
-from .conftest import replace
 
 
 class Replaced(Exception):
@@ -25,14 +22,13 @@ class Replaced(Exception):
 
 @pytest.fixture
 def executed(monkeypatch):
-    seen = {"built": []}
+    seen = {}
 
     def execve(file, arguments, env):
         seen.update(file=file, arguments=arguments, env=env)
         raise Replaced
 
     monkeypatch.setattr(os, "execve", execve)
-    replace(monkeypatch, emrlab.nodes, "archives", {"build_in_background": seen["built"].extend})
     return seen
 
 
@@ -51,7 +47,6 @@ def test_all_is_ready_before_jupyterlab_takes_over(emrlab_command, control, shop
     assert isinstance(result.exception, Replaced), result.output
     assert control.calls == ["up None"]
     assert shop.prepared == ["Hadoop", "Spark"]
-    assert executed["built"] == ["archive"]
     assert "--ServerApp.ip=127.0.0.1" in executed["arguments"]
     assert {"--no-browser", "--ServerApp.port=9999"} <= set(executed["arguments"])
     assert executed["env"]["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4599"

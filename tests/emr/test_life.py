@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+from types import SimpleNamespace
 
 import pytest
 
-from emrlab.emr import driver, recovery, request
+from emrlab.emr import driver, recovery, request, service
 from emrlab.emr.history import History
 from emrlab.emr.records import Cluster, Instance, Step
 from emrlab.emr.s3 import S3Error
@@ -365,3 +367,27 @@ def test_a_full_disk_is_a_clear_error_and_the_service_goes_on(launch, emr, ask):
         emr.history.base.execute("pragma max_page_count = 1000000")
     life.add(step("one", "true"))
     life.until(lambda one: one.step_states() == ["COMPLETED"])
+
+
+def test_when_everything_is_here_spark_and_archives_are_made_behind_once(place, bucket, monkeypatch):
+    made: list[str] = []
+    done = threading.Event()
+    archive = SimpleNamespace(build=lambda: (made.append("archive"), done.set()))
+    monkeypatch.setattr(service, "prepare", lambda names: made.append("prepared"))
+    monkeypatch.setattr(service, "workstation", lambda *_: made.append("workstation"))
+    monkeypatch.setattr(service, "archives", lambda: [archive])
+    monkeypatch.setattr(service.Store, "missing", lambda self, artifacts: [])
+    emr = service.EmrService(place, "http://127.0.0.1:1", ACCOUNT)
+    emr.start()
+    assert done.wait(10)
+    emr.settle()
+    assert made == ["prepared", "workstation", "archive"]
+    emr.stop()
+
+
+def test_while_something_is_missing_nothing_is_made(place, bucket, monkeypatch):
+    monkeypatch.setattr(service.Store, "missing", lambda self, artifacts: ["a jar"])
+    emr = service.EmrService(place, "http://127.0.0.1:1", ACCOUNT)
+    emr.start()
+    assert emr._settled is False
+    emr.stop()
