@@ -190,6 +190,7 @@ LAZY: contextvars.ContextVar[bool] = contextvars.ContextVar("LAZY", default=Fals
 
 async def start() -> asyncio.Task[None]:
     """Restore what was saved and start the schedulers. The task lives as long as the services do."""
+    Path(persistence().STATE_DIR).mkdir(parents=True, exist_ok=True)
     started = asyncio.get_running_loop().create_future()
     messages: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     messages.put_nowait({"type": "lifespan.startup"})
