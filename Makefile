@@ -9,7 +9,7 @@ SETUP = @python=$$($(FIND_PYTHON)); \
   "$$python" tools/setup_environment.py
 PYTEST = $(VENV)/python -m pytest
 # Notebooks run solved; their stored outputs are compared, made comparable by the sanitizers.
-LABS = EMRLAB_SOLVE=1 $(PYTEST) --nbval --nbval-sanitize-with labs/sanitize.cfg labs
+LABS = $(PYTEST) -p tests.labs.solved --nbval --nbval-sanitize-with labs/sanitize.cfg labs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev lab test test-all lint bench lock clean

@@ -74,7 +74,7 @@ def asked(command: Path) -> str:
 @lru_cache
 def _asked(command: Path, _changed: int) -> str:
     try:
-        asking = [command, "-XX:-UsePerfData", "-version"]
+        asking = [str(command), "-XX:-UsePerfData", "-version"]
         said = subprocess.run(asking, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LabError(f"{command} does not run ({error}). Name another Java {MAJOR} in {VARIABLE}.") from error

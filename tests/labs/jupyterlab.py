@@ -55,19 +55,22 @@ def jupyterlab(env: dict[str, str] | None = None, *arguments: str, seconds: floa
 
 
 @contextmanager
-def browser(dark: bool = False, width: int = 1280, height: int = 900) -> Iterator[Any]:
-    """A page of a new browser."""
+def browser() -> Iterator[Any]:
+    """A headless Chromium with a profile of its own. One at a time in a process."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         app = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
-        context = app.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", device_scale_factor=1
-        )
         try:
-            yield context.new_page()
+            yield app
         finally:
             app.close()
+
+
+def new_page(app: Any, dark: bool = False, width: int = 1280, height: int = 900) -> Any:
+    """A page that knows nothing of the others."""
+    size = {"width": width, "height": height}
+    return app.new_context(viewport=size, color_scheme="dark" if dark else "light").new_page()
 
 
 def open_notebook(page: Any, base: str, token: str, path: str) -> None:
@@ -112,10 +115,9 @@ def errors(page: Any) -> list[str]:
 if __name__ == "__main__":
     notebook, picture, *rest = sys.argv[1:]
     path = Path(notebook).resolve().relative_to(ROOT / "labs").as_posix()
-    with (
-        jupyterlab({"EMRLAB_SOLVE": os.environ.get("EMRLAB_SOLVE", "1")}) as (base, token),
-        browser("dark" in rest) as page,
-    ):
+    solve = {"EMRLAB_SOLVE": os.environ.get("EMRLAB_SOLVE", "1")}
+    with jupyterlab(solve) as (base, token), browser() as app:
+        page = new_page(app, "dark" in rest)
         open_notebook(page, base, token, path)
         begun = time.monotonic()
         run_all(page)
