@@ -97,6 +97,7 @@ def install() -> None:
 
     module._read_body = read_body
     guard_writes(module)
+    guard_uploads(module)
 
 
 def guard_writes(module: Any) -> None:
@@ -155,6 +156,23 @@ def guard_writes(module: Any) -> None:
 
     module._record_object_version, module._persist_object = guarded_version, guarded_persist
     module._persist_displaced_version = guarded_displace
+
+
+def guard_uploads(module: Any) -> None:
+    """A multipart upload that the disk refuses can be completed later: its parts are still good."""
+    complete = module._complete_multipart_upload
+
+    def guarded(bucket: str, key: str, body: bytes, query: Any, *more: Any) -> Any:
+        uploads = module._multipart_uploads
+        begun = {name: uploads[name] for name in query.get("uploadId", ()) if name in uploads}
+        try:
+            return complete(bucket, key, body, query, *more)
+        except OSError:
+            for name, upload in begun.items():
+                uploads[name] = upload
+            raise
+
+    module._complete_multipart_upload = guarded
 
 
 class StoredBody:
