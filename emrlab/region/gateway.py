@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from html import unescape
 from typing import Any, Protocol
 from urllib.parse import unquote
-from xml.etree import ElementTree
 
 from ..context import RequestContext
 from ..errors import AwsError
 from ..home import Home
 from . import ministack_hooks, owners, protocol
-from .borrowed import Borrowed, Message, Receive, Send, stored, unable
+from .answers import answer, begin, shaped
+from .borrowed import Borrowed, Message, Receive, Send, stored
 from .control import HEALTH
 from .owners import Owner, Service
 from .protocol import Answer, Call, Request
@@ -229,27 +227,6 @@ async def whole(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-async def begin(send: Send, reply: Answer, request_id: str) -> None:
-    headers = {"x-amzn-requestid": request_id, **reply.headers}
-    raw = [(name.encode("latin-1"), latin(value)) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": reply.status, "headers": raw})
-
-
-def latin(value: str) -> bytes:
-    try:
-        return value.encode("latin-1")
-    except UnicodeEncodeError:
-        return value.encode()
-
-
-async def answer(send: Send, reply: Answer, request_id: str) -> None:
-    headers = reply.headers
-    if "content-length" not in headers and reply.status not in (204, 304):
-        headers = {**headers, "content-length": str(len(reply.body))}
-    await begin(send, Answer(reply.status, headers, b""), request_id)
-    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
-
-
 async def refuse(send: Send, service: Service | None, request: Request, failure: AwsError, request_id: str) -> None:
     """``failure`` in the shape the client's protocol has for errors."""
     spoken = protocol.dialect(service, request)
@@ -258,69 +235,6 @@ async def refuse(send: Send, service: Service | None, request: Request, failure:
         spoken, s3 = "rest-xml", True  # a browser, or an S3 client without credentials
     head = request.method == "HEAD"
     await answer(send, protocol.error(spoken, failure, request_id, s3, request.path, head), request_id)
-
-
-def shaped(send: Send, call: Call, request_id: str) -> Send:
-    """``send`` that adds the request id, and gives a borrowed service's errors a shape that its clients can read."""
-    failed: Message | None = None
-    body = b""
-
-    async def wrapped(message: Message) -> None:
-        nonlocal failed, body
-        if message["type"] == "http.response.start":
-            if message["status"] >= 400:
-                failed = message
-                return
-            message = {**message, "headers": identified(message["headers"], request_id)}
-        elif failed is not None:
-            body += message.get("body", b"")
-            if message.get("more_body"):
-                return
-            reply = readable(call, failed["status"], body, request_id)
-            if reply is not None:
-                await answer(send, reply, request_id)
-                return
-            await send({**failed, "headers": identified(failed["headers"], request_id)})
-            message = {"type": "http.response.body", "body": body, "more_body": False}
-        await send(message)
-
-    return wrapped
-
-
-def identified(headers: Any, request_id: str) -> list[tuple[bytes, bytes]]:
-    """``headers`` with a request id."""
-    found = list(headers)
-    if all(name.lower() != b"x-amzn-requestid" for name, _ in found):
-        found.append((b"x-amzn-requestid", request_id.encode()))
-    return found
-
-
-def readable(call: Call, status: int, body: bytes, request_id: str) -> Answer | None:
-    """What to answer in place of a borrowed service's error; None when it is well as it is."""
-    spoken = call.protocol
-    xml = spoken in ("query", "ec2", "rest-xml")
-    if status >= 500:
-        reason = said(body)
-        log.error("%s of %s answered %s: %s", call.operation, call.model, status, reason)
-        return protocol.error(spoken, unable(call, reason or "an internal error"), request_id)
-    if xml and body:
-        try:
-            ElementTree.fromstring(body)
-        except ElementTree.ParseError:  # it writes names into messages as they were sent: <x>
-            code = next(iter(re.findall(rb"<Code>([\w.]+)</Code>", body)), b"ValidationError").decode()
-            return protocol.error(spoken, AwsError(code, said(body), status), request_id)
-    return None
-
-
-def said(body: bytes) -> str:
-    """The message of an error, whatever its shape."""
-    text = body.decode("utf-8", "replace")
-    if found := re.search(r"<Message>(.*)</Message>", text, re.DOTALL | re.IGNORECASE):
-        return unescape(found[1])
-    with contextlib.suppress(ValueError, AttributeError):
-        content = json.loads(text)
-        return str(content.get("message") or content.get("Message") or "")
-    return ""
 
 
 def build_app(home: Home, endpoint: str, emr: Emr | None, borrowed: Borrowed | None = None, **about: Any) -> Gateway:
