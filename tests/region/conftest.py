@@ -1,18 +1,23 @@
-"""The gateway as an ASGI application in this process, with an EMR that the test writes."""
+"""The gateway as an ASGI application in this process, with an EMR that the test writes; homes for regions that die."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from emrlab.context import RequestContext
 from emrlab.home import Home
+from emrlab.processes import end, owned
+from emrlab.region import control
 from emrlab.region.gateway import build_app
 
 
@@ -90,3 +95,37 @@ def send(emr: WrittenEmr, tmp_path: Any) -> Send:
         return Reply(out[0]["status"], found, b"".join(part["body"] for part in out[1:]))
 
     return send
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache without Hadoop and Spark: no cluster starts here, and no region prepares for one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMRLAB_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A home for one test, the one in force; whatever it owns in the end is ended."""
+    root = (tmp_path / "own").resolve()
+    monkeypatch.setenv("EMRLAB_HOME", str(root))
+    yield Home(root)
+    end(owned(Home(root)), grace=1)
+
+
+@pytest.fixture
+def client_of() -> Callable[..., Any]:
+    """A boto3 client on a region that is not in this process's environment. It asks once."""
+
+    def client(region: control.Region, service: str, **more: Any) -> Any:
+        return boto3.session.Session().client(
+            service,
+            region_name=region.name,
+            endpoint_url=region.endpoint,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, **more),
+        )
+
+    return client
