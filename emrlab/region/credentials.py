@@ -37,9 +37,10 @@ def write(home: Home, region: str) -> None:
     """The configuration and credentials files that ``environment`` names."""
     place = folder(home)
     place.mkdir(parents=True, exist_ok=True)
+    # Signature 4 for presigned URLs too: boto3's default for them is the old one.
     config = (
         f"[default]\nregion = {region}\noutput = json\ndisable_host_prefix_injection = true\n"
-        "s3 =\n    addressing_style = path\n"
+        "s3 =\n    addressing_style = path\n    signature_version = s3v4\n"
     )
     secrets = f"[default]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
     for name, text in (("config", config), ("credentials", secrets)):
