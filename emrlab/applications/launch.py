@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +17,8 @@ from .application import Application, Member, Say, Settings, Site
 
 THREADS = 8  # nodes that are installed at once: it is work on files
 LINES = 15  # of a log, in an error
+# Of a log's lines those that hide the reason: stack frames, and the banner of a daemon's farewell.
+NOISE = re.compile(r"\s+at [\w.$/]+\(|\s+\.\.\. \d+ more|/?\*{20,}/?$|SHUTDOWN_MSG|.*\bSHUTDOWN_MSG: $")
 
 
 class Cancelled(LabError):
@@ -115,8 +118,8 @@ class Started:
     @property
     def said(self) -> str:
         """The end of its log."""
-        text = tail(self.member.node.path("var", "log", self.daemon.log))
-        lines = [line for line in text.splitlines() if line.strip()][-LINES:]
+        text = tail(self.member.node.path("var", "log", self.daemon.log), 16384)
+        lines = [line for line in text.splitlines() if line.strip() and not NOISE.match(line)][-LINES:]
         return f" The end of its log, {self.member.node.path('var', 'log', self.daemon.log)}:\n" + "\n".join(lines)
 
 
