@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 
 import psutil
@@ -15,6 +16,7 @@ import psutil
 from .home import Home
 
 OWNER = "EMRLAB_OWNER"
+POLL = 0.02  # seconds between two looks at processes that end
 
 
 def marked(home: Home, env: dict[str, str] | None = None) -> dict[str, str]:
@@ -34,14 +36,32 @@ def owned(home: Home, *, but: Iterable[int] = ()) -> Iterator[psutil.Process]:
 
 
 def end(processes: Iterable[psutil.Process], grace: float = 3.0) -> int:
-    """SIGTERM, then SIGKILL for what still lives after ``grace`` seconds. Returns how many were ended."""
+    """SIGTERM, then SIGKILL for what still lives after ``grace`` seconds. Returns how many were ended.
+
+    Nobody's exit status is taken: who started a process still learns from it that it was killed.
+    """
     living = list(processes)
     for process in living:
         with contextlib.suppress(psutil.Error):
             process.terminate()
-    _, stubborn = psutil.wait_procs(living, timeout=grace)
+    stubborn = remaining(living, grace)
     for process in stubborn:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(stubborn, timeout=grace)
+    remaining(stubborn, grace)
     return len(living)
+
+
+def remaining(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that still live after at most ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while (living := [process for process in processes if lives(process)]) and time.monotonic() < deadline:
+        time.sleep(POLL)
+    return living
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -24,6 +24,7 @@ FOLDERS = ("etc", "home/hadoop", "mnt/tmp", "usr/bin", "var/log", "var/run")
 # What a node keeps of the region's own environment; everything else of the user's stays outside.
 KEPT = ("LANG", "TZ", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 KEPT_PREFIXES = ("LC_", "AWS_", "EMRLAB_", "PIP_")
+ROUNDS = 20  # of looking for processes of a node that ends
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -141,10 +142,18 @@ class Node:
         return found
 
     def stop(self, grace: float = 2.0) -> None:
-        """End every process of the node, as an instance's end does. Nothing can be started on it afterwards."""
+        """End every process of the node, as an instance's end does. Nothing can be started on it afterwards.
+
+        ``grace``: seconds they have to end by themselves.
+        """
         with self._lock:
             self._stopped = True
-        processes.end(self.processes(), grace)
+        # Who is about to end may still start a child: look again until nobody is left.
+        for _ in range(ROUNDS):
+            if not (left := self.processes()):
+                break
+            processes.end(left, grace)
+            grace = min(grace, 0.2)
         for process in self.daemons.values():
             process.poll()
 
