@@ -94,6 +94,8 @@ def readable(call: Call, status: int, body: bytes, request_id: str) -> Answer | 
     """What to answer in place of a borrowed service's error; None when it is well as it is."""
     spoken = call.protocol
     xml = spoken in ("query", "ec2", "rest-xml")
+    if body[:9].lower() == b"<!doctype":  # moto's page for a path it does not have
+        return protocol.error(spoken, unable(call), request_id)
     if status >= 500:
         reason = said(body)
         log.error("%s of %s answered %s: %s", call.operation, call.model, status, reason)
