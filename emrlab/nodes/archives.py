@@ -73,8 +73,26 @@ class Archive:
         return self.path.with_suffix(".log")
 
     @property
+    def note(self) -> Path:
+        """What was known when it was made: class path and size."""
+        return self.path.with_suffix(".json")
+
+    @property
     def ready(self) -> bool:
-        return self.path.is_file()
+        """Whether it is there, whole. One that a crash of the machine cut short is removed: JVMs would die of it."""
+        try:
+            size = self.path.stat().st_size
+            if json.loads(self.note.read_text())["bytes"] == size:
+                return True
+        except FileNotFoundError:
+            if not self.path.is_file():
+                return False
+        except (OSError, ValueError, KeyError):
+            pass
+        log.warning("The class-data archive %s is damaged and will be made again", self.path)
+        with suppress(OSError):
+            self.path.unlink()
+        return False
 
     def options(self) -> list[str]:
         """JVM flags that use the archive; none while it is not there. Class path: these jars first, folders last."""
@@ -117,8 +135,8 @@ class Archive:
                 log.warning("The class-data archive %s could not be made: see %s", self.name, self.log)
                 return False
             made.chmod(0o644)
-            note = {"classpath": [str(path) for path in self.classpath]}
-            self.path.with_suffix(".json").write_text(json.dumps(note))
+            note = {"classpath": [str(path) for path in self.classpath], "bytes": made.stat().st_size}
+            self.note.write_text(json.dumps(note))
             made.replace(self.path)
         log.info("Class-data archive %s made in %.0f s", self.name, time.monotonic() - started)
         prune(keep=[self])
