@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class Spark(Application):
     version = spark_version()
     locks = (SPARK, SHUFFLE, S3, HADOOP)
     needs = ("Hadoop",)
-    classifications = frozenset(("spark-defaults", "spark-env", "spark-log4j2"))
+    classifications = frozenset(("spark", "spark-defaults", "spark-env", "spark-log4j2"))
 
     def prepare(self, say: Say | None = None) -> None:
         shuffle()
@@ -68,7 +68,9 @@ class Spark(Application):
 
     def install(self, site: Site, member: Member) -> None:
         node = member.node
-        defaults = {**spark_defaults(site), **member.of("spark-defaults")}
+        named = member.of("spark-defaults")
+        whole = member.of("spark").get("maximizeResourceAllocation", "").lower() == "true"
+        defaults = {**spark_defaults(site), **(maximized(site, named) if whole else {}), **named}
         lines = (f"{name} {files.plain(value)}\n" for name, value in defaults.items())
         node.write(f"{CONF}/spark-defaults.conf", "".join(lines))
         changed = "".join(f"{name} = {value}\n" for name, value in member.of("spark-log4j2").items())
@@ -113,19 +115,44 @@ def executors(capacity: Capacity) -> tuple[int, int]:
     Up to four cores each; what YARN has, less one application master, shared out; less the overhead.
     """
     cores = min(4, capacity.vcpu)
-    share = (capacity.yarn_mb - AM_MB) / max(1, capacity.vcpu // cores)
-    return cores, max(512, math.ceil(share / (1 + OVERHEAD)))
+    return cores, heap((capacity.yarn_mb - AM_MB) / max(1, capacity.vcpu // cores))
+
+
+def maximized(site: Site, named: Mapping[str, str]) -> dict[str, object]:
+    """``maximizeResourceAllocation`` of the classification ``spark``: an executor is all of a core node.
+
+    "Configure Spark" says which properties it sets; ``spark.executor.instances`` stays unset where ``named``
+    properties ask for dynamic allocation themselves.
+    """
+    workers = [one.capacity for one in site.members if site.runs(one, "CORE", "TASK")]
+    work = min(workers, key=lambda one: one.yarn_mb)
+    # The driver may run on the master node or on a core node: it must fit both.
+    smaller = min(site.master.capacity, work, key=lambda one: one.yarn_mb)
+    found: dict[str, object] = {
+        "spark.executor.cores": work.vcpu,
+        "spark.executor.memory": f"{heap(work.yarn_mb - AM_MB)}M",
+        "spark.driver.memory": f"{heap(smaller.yarn_mb - AM_MB)}M",
+        "spark.default.parallelism": 2 * sum(one.vcpu for one in workers),
+    }
+    if named.get("spark.dynamicAllocation.enabled") != "true":
+        found["spark.executor.instances"] = len(workers)
+    return found
+
+
+def heap(share_mb: float) -> int:
+    """The heap (MiB) of an executor that takes ``share_mb`` of YARN's memory with its overhead."""
+    return max(512, math.ceil(share_mb / (1 + OVERHEAD)))
 
 
 def spark_defaults(site: Site) -> dict[str, object]:
     work = site.workers[0].capacity
-    cores, heap = executors(work)
+    cores, memory = executors(work)
     master = site.master.node
     return {
         "spark.master": "yarn",
         "spark.submit.deployMode": "client",
         "spark.driver.memory": "2048M",
-        "spark.executor.memory": f"{heap}M",
+        "spark.executor.memory": f"{memory}M",
         "spark.executor.cores": cores,
         "spark.yarn.executor.memoryOverheadFactor": OVERHEAD,
         "spark.executor.memoryOverheadFactor": OVERHEAD,
