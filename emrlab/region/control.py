@@ -29,6 +29,7 @@ NAME = "us-east-1"
 HEALTH = "/_emrlab/health"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
+SWEEP_SECONDS = 10.0  # what the warden takes at most
 LOG_BYTES = 5_000_000
 NEEDED_BYTES = 1_000_000
 
@@ -95,7 +96,11 @@ def down(home: Home | None = None, progress: Say | None = None) -> bool:
         patience = STOP_SECONDS if answers(note) else 3.0
         with contextlib.suppress(psutil.Error):
             region.terminate()
-        until_gone([one for one in (region, warden) if one], patience)
+        both = [one for one in (region, warden) if one]
+        until_gone(both, patience)
+        with contextlib.suppress(psutil.Error):
+            region.kill()  # it hangs; its warden, which now ends the others, need not
+        until_gone(both, SWEEP_SECONDS)
     for attempt in range(3):
         living = list(processes.owned(home, but=skip))
         if not living:

@@ -20,8 +20,8 @@ LIMIT = 10.0
 
 
 @pytest.fixture
-def started(own):
-    return control.up(own)
+def started(own, port):
+    return control.up(own, port)
 
 
 @pytest.fixture
