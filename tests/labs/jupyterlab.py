@@ -39,7 +39,11 @@ def jupyterlab(env: dict[str, str] | None = None, *arguments: str, seconds: floa
     with tempfile.NamedTemporaryFile("w+", suffix=".log") as log, tempfile.TemporaryDirectory() as folder:
         exposed = Path(folder) / "jupyter_lab_config.json"
         exposed.write_text(json.dumps({"LabApp": {"expose_app_in_browser": True}}))
-        env = {**os.environ, **(env or {}), "JUPYTER_CONFIG_DIR": folder}
+        # Nobody's checkout changes because somebody looked at it.
+        settings = Path(folder) / "@jupyterlab" / "docmanager-extension" / "plugin.jupyterlab-settings"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(json.dumps({"autosave": False}))
+        env = {**os.environ, **(env or {}), "JUPYTER_CONFIG_DIR": folder, "JUPYTERLAB_SETTINGS_DIR": folder}
         command = [sys.executable, "-m", "emrlab", "lab", "--no-browser", *arguments]
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=ROOT, stdin=subprocess.DEVNULL)
         try:

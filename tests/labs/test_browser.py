@@ -30,7 +30,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def solved(home):
     """JupyterLab whose exercises run their reference solutions."""
-    with jupyterlab({"EMRLAB_HOME": str(home.root), "EMRLAB_SOLVE": "1"}) as found:
+    with jupyterlab({"EMRLAB_HOME": str(home.root), "EMRLAB_SOLVE": "1", "EMRLAB_LIVE": "1"}) as found:
         yield found
     control.down(home)
     assert list(owned(home)) == []
@@ -49,8 +49,24 @@ def page(solved, app):
     return found
 
 
+# What the cluster's maps say while cells run: the states that a step and a cluster were seen in.
+WATCH = """() => {
+  window.seen = new Set();
+  const look = () => {
+    for (const map of document.querySelectorAll('.emr-map')) {
+      window.seen.add(map.querySelector('.emr-badge').textContent);
+      for (const step of map.querySelectorAll('.emr-steps .emr-bar')) window.seen.add('a step on its way');
+    }
+  };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+}"""
+
+
 def test_the_whole_lab_runs_without_an_error(page):
+    page.evaluate(WATCH)
     run_all(page)
+    seen = set(page.evaluate("() => [...window.seen]"))
+    assert seen >= {"BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATED", "a step on its way"}  # the map is live
     assert errors(page) == []
     said = page.evaluate(
         "() => jupyterapp.shell.currentWidget.model.toJSON().cells.flatMap(cell => cell.outputs || [])"
