@@ -304,3 +304,10 @@ def test_binder_builds_our_environment_and_fills_the_image(tmp_path):
 @pytest.mark.parametrize("name", [".ci/run", "binder/postBuild", "binder/start"])
 def test_shell_scripts_are_well_formed(name):
     subprocess.run(["bash", "-n", str(ROOT / name)], check=True)
+
+
+def test_the_parity_page_says_what_the_code_does():
+    spec = spec_from_file_location("make_parity", ROOT / "tools" / "make_parity.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.FILE.read_text() == module.text(), "run: python tools/make_parity.py"
