@@ -56,9 +56,8 @@ def java() -> Finding:
     from ..nodes.jre import java_home
 
     folder = Path(java_home())
-    asked = subprocess.run(
-        [folder / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30, check=False
-    )
+    asking = [str(folder / "bin" / "java"), "-XX:-UsePerfData", "-version"]
+    asked = subprocess.run(asking, capture_output=True, text=True, timeout=30, check=False)
     if asked.returncode:
         reason = (asked.stderr.strip().splitlines() or ["it says nothing"])[0]
         return Finding("Java", "fail", f"{folder} does not run: {reason}", "Run `make setup`, or set EMRLAB_JAVA_HOME.")
