@@ -46,7 +46,8 @@ def pretend(archive: Archive) -> None:
 
 def shares(archive: Archive, *more: object) -> subprocess.CompletedProcess[str]:
     places = os.pathsep.join(map(str, [*archive.classpath, *more]))
-    command = [str(java()), *archive.options(), "-Xlog:class+path=info,cds", "-cp", places, "-XX:-UsePerfData", "-version"]
+    flags = [*archive.options(), "-XX:-UsePerfData", "-Xlog:class+path=info,cds"]
+    command = [str(java()), *flags, "-cp", places, "-version"]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
