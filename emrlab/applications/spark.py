@@ -19,6 +19,7 @@ from .spark_home import SHUFFLE, SPARK, spark_home, spark_jars, spark_shuffle_cl
 
 CONF = "etc/spark/conf"
 EVENTS = "hdfs:///var/log/spark/apps"
+WAREHOUSE = "/user/spark/warehouse"  # where EMR has it
 HISTORY_WEB = 18080
 # Of each executor's share of YARN's memory EMR leaves this much over the heap ("Configure Spark": the overhead factor).
 OVERHEAD = 0.1875
@@ -86,18 +87,26 @@ class Spark(Application):
             "SPARK_LOCAL_HOSTNAME": node.name,
             "SPARK_LOCAL_DIRS": str(node.path("mnt", "spark")),
             "PYSPARK_PYTHON": str(node.path("usr", "bin", "python3")),
+            # Every node has them already: nothing to upload for each job.
+            "PYSPARK_ARCHIVES_PATH": ",".join(f"local:{file}" for file in python_archives(home())),
         }
         node.settings |= files.expanded(member.exports("spark-env"), node.environment)
         for folder in ("var/log/spark", "mnt/spark"):
             node.path(folder).mkdir(parents=True, exist_ok=True)
 
     def settle(self, site: Site) -> None:
-        hadoop.make_folder(site, "/var/log/spark/apps", "1777")
+        for path in ("/var/log/spark/apps", WAREHOUSE):
+            hadoop.make_folder(site, path, "1777")
 
 
 @functools.cache
 def home() -> Path:
     return spark_home()
+
+
+def python_archives(home: Path) -> list[Path]:
+    """pyspark and py4j, as Python's path of drivers and workers wants them."""
+    return sorted((home / "python" / "lib").glob("*.zip"), reverse=True)
 
 
 @functools.cache
@@ -162,8 +171,10 @@ def spark_defaults(site: Site) -> dict[str, object]:
         "spark.dynamicAllocation.initialExecutors": 1,
         "spark.yarn.jars": f"local:{home()}/jars/*",
         "spark.yarn.am.waitTime": "30s",
+        "spark.yarn.report.interval": "200ms",
         "spark.yarn.historyServer.address": f"{master.name}:{HISTORY_WEB}",
         "spark.history.fs.logDirectory": EVENTS,
+        "spark.sql.warehouse.dir": f"hdfs://{WAREHOUSE}",
         "spark.eventLog.enabled": True,
         "spark.eventLog.dir": EVENTS,
         "spark.ui.showConsoleProgress": False,

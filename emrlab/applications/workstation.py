@@ -31,8 +31,8 @@ def workstation(folder: Path, owner: str, endpoint: str, region: str, keys: tupl
     from . import resolve
 
     node = Node(folder, LOOPBACK, "localhost", owner)
-    files = {"fs.defaultFS": "file:///"}
-    settings = {"spark-defaults": DEFAULTS, "core-site": files}
+    spark = {**DEFAULTS, "spark.sql.warehouse.dir": f"file://{node.path('mnt', 'warehouse')}"}
+    settings = {"spark-defaults": spark, "core-site": {"fs.defaultFS": "file:///"}}
     site = Site([Member(node, "MASTER", CAPACITY, settings)], (Spark.name,), endpoint, region, keys)
     install(resolve(site.applications), site, site.master)
     return node
