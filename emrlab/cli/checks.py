@@ -103,8 +103,8 @@ def loopback() -> Finding:
         with socket.socket() as probe:
             probe.bind(("127.83.83.83", 0))
     except OSError as error:
-        todo = "Nodes will share 127.0.0.1 with other ports; on macOS that is normal."
-        return Finding("Loopback", "warn", f"127.83.83.83 cannot be used ({error.strerror})", todo)
+        todo = "Clusters cannot start without: use Linux (on Windows: WSL 2), or Binder."
+        return Finding("Loopback", "fail", f"127.83.83.83 cannot be used ({error.strerror})", todo)
     return Finding("Loopback", "ok", "every node gets an address 127.x.y.z of its own")
 
 

@@ -73,6 +73,7 @@ def execute(notebook: Path, env: dict[str, str], timeout: int, say: Say) -> tupl
             content,
             timeout=timeout,
             kernel_name="python3",
+            extra_arguments=["--IPKernelApp.log_level=40"],  # it warns that loopback is not encrypted
             resources={"metadata": {"path": str(notebook.resolve().parent)}},
             on_cell_execute=lambda cell, cell_index: say(f"Running {notebook.name}: cell {cell_index + 1} of {count}"),
         )
