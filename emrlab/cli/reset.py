@@ -54,7 +54,7 @@ def guard(place: Home) -> None:
 def folders(place: Home, everything: bool) -> list[Path]:
     """What a reset deletes."""
     more = [place.progress, place.root / "jupyter"] if everything else []
-    return [place.region, place.clusters, *more]
+    return [place.region, place.clusters, place.root / "workstation", *more]
 
 
 def losses(place: Home, doomed: list[Path], running: bool) -> list[str]:
@@ -62,6 +62,7 @@ def losses(place: Home, doomed: list[Path], running: bool) -> list[str]:
     meaning = {
         place.region: "buckets with their objects, and the history of clusters and steps",
         place.clusters: "the clusters' nodes: HDFS, logs",
+        place.root / "workstation": "tables of Spark without a cluster",
         place.progress: "what you have solved",
         place.root / "jupyter": "Jupyter's settings and open tabs",
     }
