@@ -190,13 +190,17 @@ def make_folder(site: Site, path: str, permission: str, owner: str = "hadoop") -
 
 def formatted() -> Path:
     """The image of an empty HDFS, made once: formatting takes longer than copying."""
-    return made(cache() / f"namenode-{Hadoop.version}", format_image)
+    return made(cache() / f"namenode-{Hadoop.version}-{hadoop_sites.SUPERGROUP}", format_image)
 
 
 def format_image(folder: Path) -> None:
     conf = folder / "conf"
     conf.mkdir()
-    values = {"fs.defaultFS": "hdfs://127.0.0.1:8020", "dfs.namenode.name.dir": f"file://{folder / 'name'}"}
+    values = {
+        "fs.defaultFS": "hdfs://127.0.0.1:8020",
+        "dfs.namenode.name.dir": f"file://{folder / 'name'}",
+        "dfs.permissions.superusergroup": hadoop_sites.SUPERGROUP,
+    }
     text = "".join(f"<property><name>{key}</name><value>{value}</value></property>" for key, value in values.items())
     for name in ("core-site.xml", "hdfs-site.xml"):
         (conf / name).write_text(f"<configuration>{text}</configuration>")

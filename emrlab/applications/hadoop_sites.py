@@ -11,6 +11,7 @@ from .files import CONF
 # Ports as on EMR: "View web interfaces hosted on Amazon EMR clusters", "Configure Hadoop".
 NAMENODE, NAMENODE_WEB = 8020, 9870
 RESOURCEMANAGER_WEB, HISTORY, HISTORY_WEB = 8088, 10020, 19888
+SUPERGROUP = "hdfsadmingroup"
 APP_LOGS = "/var/log/hadoop-yarn/apps"
 # What containers take over from their NodeManager: first of all whose they are.
 PASSED = (
@@ -52,8 +53,10 @@ def hosts(site: Site, member: Member) -> None:
     """The names that JVMs of ``member`` know; they look again at each question."""
     node = member.node
     names = "".join(f"{one.node.address} {one.node.name}\n" for one in site.members)
-    # A JVM that asks for this machine's name means its node.
-    node.write("etc/hosts", f"127.0.0.1 localhost\n{names}{node.address} {platform.node()}\n")
+    # A JVM that asks for this machine's name means its node. MapReduce's application master asks when it wants to tell
+    # where the history server is, since that one's address is a loopback address: it means the master node (java.sh).
+    for file, meant in (("etc/hosts", node), ("etc/hosts.history", site.master.node)):
+        node.write(file, f"127.0.0.1 localhost\n{names}{meant.address} {platform.node()}\n")
 
 
 def core_site(site: Site, member: Member) -> dict[str, object]:
@@ -89,7 +92,7 @@ def hdfs_site(site: Site, member: Member) -> dict[str, object]:
         "dfs.namenode.datanode.registration.ip-hostname-check": False,
         "dfs.hosts.exclude": conf / "dfs.exclude",
         "dfs.replication": replication(len(site.workers)),
-        "dfs.permissions.superusergroup": "hdfsadmingroup",
+        "dfs.permissions.superusergroup": SUPERGROUP,
         "dfs.webhdfs.enabled": True,
         # A node that died is noticed within seconds: a lab cannot wait ten minutes.
         "dfs.heartbeat.interval": 1,
@@ -190,6 +193,7 @@ def mapred_site(site: Site, member: Member) -> dict[str, object]:
         # The real heaps are small (see java.py): sort in what they hold.
         "mapreduce.task.io.sort.mb": 48,
         "mapreduce.client.submit.file.replication": min(2, len(site.workers)),
+        "yarn.app.mapreduce.am.scheduler.heartbeat.interval-ms": 250,
         "mapreduce.client.progressmonitor.pollinterval": 500,
         "mapreduce.client.completion.pollinterval": 500,
         **s3.committers(),

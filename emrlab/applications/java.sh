@@ -11,7 +11,7 @@ HADOOP_JARS=@HADOOP_JARS@
 SPARK_JARS=@SPARK_JARS@
 SPARK_HOME_=@SPARK_HOME@
 
-flags=() main=() class_path=$CLASSPATH collector=-XX:+UseSerialGC tag=hadoop archived=1
+flags=() main=() class_path=$CLASSPATH collector=-XX:+UseSerialGC tag=hadoop hosts=hosts archived=1
 while [ $# -gt 0 ]; do
   case $1 in
     -cp|-classpath|--class-path) class_path=$2; shift;;
@@ -25,7 +25,7 @@ while [ $# -gt 0 ]; do
     -Xms*) ;;  # the heap grows when it is needed
     -XX:+Use*GC) collector=$1;;
     -*) flags+=("$1");;
-    *) main=("$@"); case $1 in org.apache.spark.*) tag=spark;; esac; break;;
+    *) main=("$@"); case $1 in org.apache.spark.*) tag=spark;; *.MRAppMaster) hosts=hosts.history;; esac; break;;
   esac
   shift
 done
@@ -55,5 +55,5 @@ tuned="$collector -XX:TieredStopAtLevel=1 -Xss1m -Xms32m"
 [ -n "$EMRLAB_STOCK_JVM" ] && sharing= tuned=  # benchmarks compare with JVMs as they come
 # The node's own *-site.xml come before those a client sent along: ports and folders are the node's.
 exec "$JAVA" $sharing $tuned @ON_NODE@ \
-  "-Djdk.net.hosts.file=$NODE/etc/hosts" "-Dlab.ip=$ADDRESS" "-Djava.io.tmpdir=$NODE/mnt/tmp" "-Duser.home=$NODE/home/hadoop" \
+  "-Djdk.net.hosts.file=$NODE/etc/$hosts" "-Dlab.ip=$ADDRESS" "-Djava.io.tmpdir=$NODE/mnt/tmp" "-Duser.home=$NODE/home/hadoop" \
   "${flags[@]}" -cp "$jars:$NODE/etc/hadoop/conf$folders" "${main[@]}"

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import compileall
 import hashlib
+import marshal
 import os
 import re
 import shutil
+import struct
+import tempfile
+import zipfile
 from collections.abc import Iterable
-from importlib.util import find_spec
+from importlib.util import MAGIC_NUMBER, find_spec, source_hash
 from pathlib import Path
 
 from ..errors import LabError
 from ..home import cache
 from ..nodes.artifacts import Store, read_lock
+from ..nodes.shim import EPOCH
 from ..nodes.shim import LOCK as SHIM
 from .classpath import HADOOP, LOCKS, S3, hadoop_classpath, made, unsigned
 
 SPARK, SHUFFLE = LOCKS / "spark.lock", LOCKS / "spark-shuffle.lock"
-LAYOUT = "2"  # count up when what this module makes changes
+LAYOUT = "3"  # count up when what this module makes changes
 FOLDERS = ("bin", "sbin", "data", "examples", "licenses")
 # pyspark's jars of another Hadoop, and a reporter that fits it alone.
 REPLACED = re.compile(r"hadoop-|dropwizard-metrics-hadoop")
@@ -84,12 +89,43 @@ def build(home: Path, source: Path, store: Store, version: str) -> None:
     link_tree(source / "python", home / "python")
     link_tree(source, home / "python" / "pyspark", leave_out={*FOLDERS, "python", "jars"})
     compileall.compile_dir(home / "python", quiet=2)
+    for archive in (home / "python" / "lib").glob("*.zip"):
+        compiled(archive)
     shared = [artifact for artifact in read_lock(HADOOP) if SHARED.match(artifact.filename)]
     fetched = store.fetch([*read_lock(SPARK), *read_lock(S3), *shared], "Spark")
     jars = [unsigned(jar) for jar in (source / "jars").glob("*.jar") if not REPLACED.match(jar.name)]
     link_files([*jars, *fetched.values(), hadoop_classpath(store)[-1]], home / "jars")
     (home / "conf").mkdir()
     (home / "RELEASE").write_text(f"Spark {version}, Hadoop client {client_version()}\n")
+
+
+def compiled(archive: Path) -> None:
+    """Add bytecode to a zip of Python sources: every driver and every worker would compile them anew.
+
+    Another Python than this one reads the sources beside. A new file: the old one may be a link.
+    """
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        new = Path(folder) / archive.name
+        with zipfile.ZipFile(archive) as old, zipfile.ZipFile(new, "w") as to:
+            for entry in old.infolist():
+                content = old.read(entry)
+                to.writestr(zipfile.ZipInfo(entry.filename, EPOCH), content)
+                if entry.filename.endswith(".py"):
+                    code = bytecode(content, entry.filename)
+                    if code:
+                        to.writestr(zipfile.ZipInfo(f"{entry.filename}c", EPOCH), code)
+        new.chmod(0o644)
+        new.replace(archive)
+
+
+def bytecode(source: bytes, name: str) -> bytes:
+    """What a ``.pyc`` holds, valid whatever the source's time; empty for what this Python cannot compile."""
+    try:
+        code = compile(source, name, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return b""
+    unchecked = 0b01  # PEP 552: named by a hash, which nobody compares
+    return MAGIC_NUMBER + struct.pack("<I", unchecked) + source_hash(source) + marshal.dumps(code)
 
 
 def client_version() -> str:

@@ -46,6 +46,11 @@ def test_home_and_folders_of_a_new_cluster_are_there(cluster):
     assert said.count("hadoop") >= 3
 
 
+def test_everything_belongs_to_the_group_of_hdfs_administrators(cluster):
+    said = cluster.run("hadoop", "fs", "-ls", "-d", "/", "/tmp")
+    assert said.count("hadoop hdfsadmingroup") == 2
+
+
 def test_what_is_not_there_ends_with_a_status_and_a_reason(cluster):
     said = cluster.run("hdfs", "dfs", "-cat", "/no/such/file", status=1)
     assert "No such file or directory" in said

@@ -29,6 +29,9 @@ def test_the_example_pi_is_about_three_and_the_history_server_remembers_it(clust
         return any(job["state"] == "SUCCEEDED" and job["mapsTotal"] == 2 for job in found)
 
     assert until(known, 20)
+    # Its master ran on a core node and yet knew where the history server is.
+    said = cluster.run("yarn", "application", "-list", "-appStates", "FINISHED", "-appTypes", "MAPREDUCE")
+    assert f"http://{cluster.master.name}:19888/jobhistory/job/job_" in said
 
 
 def test_python_streaming_goes_from_s3_to_s3_with_scripts_from_s3(cluster, bucket):
