@@ -101,22 +101,10 @@ def env(shell: str | None, unset: bool) -> None:
         raise LabError("No region is running. Start one: emrlab up")
     fish = (shell or Path(os.environ.get("SHELL", "sh")).name) == "fish"
     if unset:
-        names = control.environment(region) if region else VARIABLES
+        names = control.environment(region) if region else control.names()
         for name in names:
             click.echo(f"set -e {name};" if fish else f"unset {name};")
         return
     assert region is not None
     for name, value in control.environment(region).items():
         click.echo(f"set -gx {name} {shlex.quote(value)};" if fish else f"export {name}={shlex.quote(value)}")
-
-
-# What `emrlab env` may have exported, for --unset when the region has ended since.
-VARIABLES = (
-    "AWS_ENDPOINT_URL",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_PAGER",
-)

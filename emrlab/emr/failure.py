@@ -24,9 +24,11 @@ def cause(text: str) -> str:
 def certain(lines: Sequence[str]) -> str:
     """The exception that ended the program, if one did."""
     if traceback := [number for number, line in enumerate(lines) if line.startswith("Traceback (")]:
-        for line in lines[traceback[-1] + 1 :]:
+        rest = lines[traceback[-1] + 1 :]
+        for line, after in zip(rest, [*rest[1:], ""], strict=True):
             if not line.startswith(" ") and RAISED.match(line):
-                return line[:LONGEST]
+                # py4j puts the Java exception on a line of its own.
+                return f"{line.rstrip('.')}{after}"[:LONGEST] if after.startswith(": ") else line[:LONGEST]
     return first(THREAD, lines)
 
 

@@ -137,6 +137,11 @@ def environment(region: Region) -> dict[str, str]:
     return credentials.environment(Home(region.home), region.endpoint, region.name)
 
 
+def names(home: Home | None = None) -> list[str]:
+    """The variables that ``environment`` sets, also when no region runs."""
+    return list(credentials.environment(home or current_home(), "", NAME))
+
+
 # Behind the door
 
 

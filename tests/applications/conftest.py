@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 import emrlab.emr
+from emrlab.applications import archives
 from emrlab.applications.application import Capacity, Member, Role, Site, merged
 from emrlab.applications.launch import start_up
 from emrlab.home import Home
@@ -194,6 +195,8 @@ def aws(region: control.Region) -> Callable[..., Any]:
 def cluster(home: Home, region: control.Region) -> Iterator[Cluster]:
     """The running cluster: ended afterwards, with no process and no file left elsewhere."""
     before = litter()
+    for archive in archives():
+        assert archive.build()  # on a new machine they are not there yet, and tests look at who uses them
     made = make_cluster(home, "j-SHARED", region.endpoint, 2, CONFIGURATIONS)
     try:
         start_up(made.site)

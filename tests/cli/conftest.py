@@ -66,6 +66,9 @@ class FakeControl:
             "AWS_SECRET_ACCESS_KEY": "it's a secret",
         }
 
+    def names(self, home: Any = None) -> list[str]:
+        return list(self.environment(FakeRegion()))
+
 
 def replace(monkeypatch: pytest.MonkeyPatch, package: ModuleType, name: str, content: dict[str, Any]) -> ModuleType:
     """Put a module of ``content`` in the place of ``package.name``."""

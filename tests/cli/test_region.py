@@ -8,8 +8,6 @@ import subprocess
 
 import pytest
 
-from emrlab.cli.region import VARIABLES
-
 
 def test_up_says_where_and_how_to_go_on(emrlab_command, control):
     result = emrlab_command("up", "--port", "4599")
@@ -87,7 +85,3 @@ def test_unset_takes_back_what_env_gave_even_after_the_region_ended(emrlab_comma
     script = given + taken + "env"
     seen = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env={"PATH": os.defpath})
     assert "AWS_" not in seen.stdout
-
-
-def test_the_names_to_unset_cover_the_environment(control):
-    assert set(control.environment(control.up())) <= set(VARIABLES)

@@ -21,6 +21,14 @@ Exception in thread "main" org.apache.hadoop.mapred.FileAlreadyExistsException: 
 Caused by: java.io.IOException: inner
 \t... 12 more
 """
+PY4J = """\
+Traceback (most recent call last):
+  File "delays.py", line 15, in <module>
+    delays.coalesce(1).write.parquet(target)
+py4j.protocol.Py4JJavaError: An error occurred while calling o72.parquet.
+: java.io.FileNotFoundException: Bucket nowhere does not exist
+\tat org.apache.hadoop.fs.s3a.S3AFileSystem.run(S3AFileSystem.java:1)
+"""
 CHAINED = """\
 Traceback (most recent call last):
   File "a.py", line 1, in f
@@ -40,6 +48,11 @@ ValueError: second
         (PYTHON, "pyspark.errors.exceptions.captured.AnalysisException: [PATH_NOT_FOUND] Path does not exist"),
         (JAVA, 'Exception in thread "main" org.apache.hadoop.mapred.FileAlreadyExistsException: Output directory'),
         (CHAINED, "ValueError: second"),
+        (
+            PY4J,
+            "py4j.protocol.Py4JJavaError: An error occurred while calling o72.parquet: java.io.FileNotFoundException: "
+            "Bucket nowhere does not exist",
+        ),
         ("Error: Could not find or load main class X\n", "Error: Could not find or load main class X"),
         ("bash: line 1: nothing: command not found\n", "bash: line 1: nothing: command not found"),
         ("just words\n", "just words"),
