@@ -83,7 +83,7 @@ def replace(monkeypatch: pytest.MonkeyPatch, package: ModuleType, name: str, con
 def control(monkeypatch: pytest.MonkeyPatch) -> FakeControl:
     """No region yet; ``control.up()`` makes one."""
     fake = FakeControl()
-    names = ("up", "down", "status", "environment")
+    names = ("up", "down", "status", "environment", "names")
     replace(monkeypatch, emrlab.region, "control", {name: getattr(fake, name) for name in names})
     return fake
 
