@@ -15,6 +15,7 @@ class Record:
     """Something with an id, the cluster it belongs to, and a life. ``reason``: why it is in its state."""
 
     LIFE: ClassVar[Mapping[str, tuple[str, ...]]]
+    READY: ClassVar[tuple[str, ...]] = ("RUNNING",)  # when it first came into one of these, it became ready
 
     id: str
     cluster: str
@@ -29,6 +30,8 @@ class Record:
         """Go on to ``state``. Raises ``WrongTransition`` when it cannot follow the one it is in."""
         self.state = states.follow(self.LIFE, self.state, state)
         self.reason, self.reason_code = reason, code
+        if state in self.READY:
+            self.ready = self.ready or time.time()
         if not self.LIFE[state]:
             self.ended = self.ended or time.time()
 
@@ -42,6 +45,7 @@ class Cluster(Record):
     """``settings``: parameters of RunJobFlow that are only told again. ``keep_alive``: lives on without steps."""
 
     LIFE = states.CLUSTER
+    READY = ("RUNNING", "WAITING")
 
     account: str
     region: str
@@ -60,11 +64,6 @@ class Cluster(Record):
     master: str = ""  # where the master node answers
     error_details: list[dict[str, Any]] = field(default_factory=list)
 
-    def move(self, state: str, reason: str = "", code: str = "") -> None:
-        super().move(state, reason, code)
-        if state in ("RUNNING", "WAITING"):
-            self.ready = self.ready or time.time()
-
 
 @dataclass
 class Group(Record):
@@ -81,11 +80,6 @@ class Group(Record):
     configurations: list[dict[str, Any]] = field(default_factory=list)
     ebs: dict[str, Any] = field(default_factory=dict)
 
-    def move(self, state: str, reason: str = "", code: str = "") -> None:
-        super().move(state, reason, code)
-        if state == "RUNNING":
-            self.ready = self.ready or time.time()
-
 
 @dataclass
 class Instance(Record):
@@ -99,11 +93,6 @@ class Instance(Record):
     market: str = "ON_DEMAND"
     address: str = ""
     name: str = ""  # private DNS name
-
-    def move(self, state: str, reason: str = "", code: str = "") -> None:
-        super().move(state, reason, code)
-        if state == "RUNNING":
-            self.ready = time.time()
 
 
 @dataclass
@@ -119,8 +108,3 @@ class Step(Record):
     properties: dict[str, str] = field(default_factory=dict)
     action_on_failure: str = "TERMINATE_CLUSTER"
     failure: dict[str, str] = field(default_factory=dict)
-
-    def move(self, state: str, reason: str = "", code: str = "") -> None:
-        super().move(state, reason, code)
-        if state == "RUNNING":
-            self.ready = time.time()

@@ -9,16 +9,11 @@ from typing import Any
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-ROOT = "test"  # the dummy key of the region's own account; another account's id is its own key
 SECRET = "test"
 
 
 class S3Error(Exception):
     """S3 did not give or take something; the message says what and why."""
-
-
-def keys(account: str, own: bool) -> tuple[str, str]:
-    return (ROOT if own else account, SECRET)
 
 
 class S3:

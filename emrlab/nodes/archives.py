@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -141,19 +140,6 @@ class Archive:
         log.info("Class-data archive %s made in %.0f s", self.name, time.monotonic() - started)
         prune(keep=[self])
         return True
-
-
-def build_in_background(archives: Iterable[Archive]) -> threading.Thread:
-    """Build what is missing, one after the other, in a thread that does not keep the process alive."""
-    wanted = list(archives)
-
-    def run() -> None:
-        for archive in wanted:
-            archive.build()
-
-    thread = threading.Thread(target=run, name="class-data archives", daemon=True)
-    thread.start()
-    return thread
 
 
 def folder() -> Path:

@@ -162,10 +162,3 @@ def test_prune_removes_archives_of_jars_that_are_gone(jar, classes):
     pretend(archive)
     jar.unlink()
     assert archives.prune() == [archive.path]
-
-
-def test_in_the_background_all_are_built(jar, classes, monkeypatch):
-    made: list[str] = []
-    monkeypatch.setattr(Archive, "build", lambda self: bool(made.append(self.name)) or True)
-    archives.build_in_background([Archive("a", [jar], classes), Archive("b", [jar], classes)]).join(10)
-    assert made == ["a", "b"]
