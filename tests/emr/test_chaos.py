@@ -13,6 +13,7 @@ import psutil
 import pytest
 from jupyter_client.manager import KernelManager
 
+from emrlab.cli import jupyter
 from emrlab.home import Home
 from emrlab.processes import end, owned
 from emrlab.region import control
@@ -103,7 +104,9 @@ class Kernel:
 
     def __init__(self) -> None:
         self.manager = KernelManager(kernel_name="python3")
-        self.manager.start_kernel(cwd=str(LABS), env={**os.environ, "EMRLAB_LIVE": "0"})
+        self.manager.start_kernel(
+            cwd=str(LABS), env={**jupyter.environment(Home(Path(os.environ["EMRLAB_HOME"]))), "EMRLAB_LIVE": "0"}
+        )
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)

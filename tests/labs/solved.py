@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from emrlab.cli import jupyter
 from emrlab.home import Home
 from emrlab.processes import end, owned
 from emrlab.region import control
@@ -19,8 +20,9 @@ FOLDER = pytest.StashKey[str]()
 def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.mkdtemp(prefix="emrlab-labs-")
     config.stash[FOLDER] = folder
-    os.environ["EMRLAB_HOME"] = folder
-    os.environ["EMRLAB_SOLVE"] = "1"
+    os.environ |= {"EMRLAB_HOME": folder, "EMRLAB_SOLVE": "1"}
+    (Path(folder) / "jupyter").mkdir()
+    os.environ |= jupyter.environment(Home(Path(folder)))  # nothing in the user's own folders
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
