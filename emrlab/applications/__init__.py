@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from ..errors import LabError
 from ..nodes.archives import Archive
+from ..nodes.artifacts import Artifact, Store, read_lock
 from .application import Application, Say
 
 ALWAYS = ("Hadoop",)
@@ -50,9 +51,15 @@ def prepare(names: Iterable[str], progress: Say | None = None) -> None:
         one.prepare(progress)
 
 
+def missing(names: Iterable[str]) -> list[Artifact]:
+    """What the applications' locks name and this machine does not have, each once."""
+    locks = dict.fromkeys(lock for one in resolve(names) for lock in one.locks)
+    return Store().missing(artifact for lock in locks for artifact in read_lock(lock))
+
+
 def archives(names: Sequence[str] = ("Hadoop", "Spark")) -> list[Archive]:
     """Class-data archives of these applications and those they need."""
     return [archive for one in resolve(names) for archive in one.archives()]
 
 
-__all__ = ["Application", "archives", "catalogue", "prepare", "resolve"]
+__all__ = ["Application", "archives", "catalogue", "missing", "prepare", "resolve"]

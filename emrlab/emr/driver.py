@@ -11,10 +11,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from ..applications import prepare, resolve
+from ..applications import missing, prepare
 from ..applications.launch import start_up
 from ..errors import LabError
-from ..nodes.artifacts import Store, read_lock
+from ..nodes.artifacts import Store
 from ..nodes.node import Node
 from . import bootstrap
 from .log_archive import LogArchive
@@ -142,10 +142,7 @@ class Driver(threading.Thread):
 
     def fetch(self) -> None:
         names = self.cluster.applications
-        wanted = resolve(names)
-        locks = {lock for one in wanted for lock in one.locks}
-        missing = Store().missing({artifact: None for lock in locks for artifact in read_lock(lock)})
-        if missing:
+        if wanted := missing(names):
             shown = -1
 
             def progress(done: int, total: int) -> None:
@@ -154,7 +151,7 @@ class Driver(threading.Thread):
                     shown = done * 20 // max(1, total)
                     self.say(f"Downloading {', '.join(names)}: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
 
-            Store().fetch(missing, ", ".join(names), progress=progress)
+            Store().fetch(wanted, ", ".join(names), progress=progress)
             self.say("Preparing the applications")
         prepare(names)
 

@@ -7,12 +7,11 @@ import sqlite3
 import threading
 from typing import Any
 
-from ..applications import archives, catalogue, prepare
+from ..applications import archives, catalogue, missing, prepare
 from ..applications.workstation import workstation
 from ..context import RequestContext
 from ..errors import AwsError, LabError
 from ..home import Home
-from ..nodes.artifacts import Store, read_lock
 from . import operations, recovery
 from .driver import Driver
 from .history import History
@@ -43,8 +42,7 @@ class EmrService:
     def start(self) -> None:
         """Look at what an earlier run left: clusters whose processes are gone have ended, and are told so."""
         recovery.recover(self)
-        locks = {lock for one in catalogue().values() for lock in one.locks}
-        if not Store().missing([artifact for lock in locks for artifact in read_lock(lock)]):
+        if not missing(catalogue()):
             self.settle()
 
     def stop(self) -> None:

@@ -376,7 +376,7 @@ def test_when_everything_is_here_spark_and_archives_are_made_behind_once(place, 
     monkeypatch.setattr(service, "prepare", lambda names: made.append("prepared"))
     monkeypatch.setattr(service, "workstation", lambda *_: made.append("workstation"))
     monkeypatch.setattr(service, "archives", lambda: [archive])
-    monkeypatch.setattr(service.Store, "missing", lambda self, artifacts: [])
+    monkeypatch.setattr(service, "missing", lambda names: [])
     emr = service.EmrService(place, "http://127.0.0.1:1", ACCOUNT)
     emr.start()
     assert done.wait(10)
@@ -386,7 +386,7 @@ def test_when_everything_is_here_spark_and_archives_are_made_behind_once(place, 
 
 
 def test_while_something_is_missing_nothing_is_made(place, bucket, monkeypatch):
-    monkeypatch.setattr(service.Store, "missing", lambda self, artifacts: ["a jar"])
+    monkeypatch.setattr(service, "missing", lambda names: ["a jar"])
     emr = service.EmrService(place, "http://127.0.0.1:1", ACCOUNT)
     emr.start()
     assert emr._settled is False

@@ -63,7 +63,7 @@ def list_steps(call: Call, params: dict[str, Any]) -> dict[str, Any]:
 def cancel_steps(call: Call, params: dict[str, Any]) -> dict[str, Any]:
     """A PENDING step is cancelled at once, a RUNNING one is sent a signal ("Cancel steps")."""
     cluster = call.cluster(params["ClusterId"])
-    if call.cluster(cluster.id).state not in states.OPEN:
+    if cluster.state not in states.OPEN:
         raise errors.ended()
     kill = params.get("StepCancellationOption") == "TERMINATE_PROCESS"
     return {"CancelStepsInfoList": [cancel(call, cluster, step_id, kill) for step_id in params["StepIds"]]}
