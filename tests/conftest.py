@@ -17,8 +17,7 @@ from emrlab.processes import end, owned
 from emrlab.region import control
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """An empty home, the one in force (``EMRLAB_HOME``). Whatever it owns in the end is ended."""
     with pytest.MonkeyPatch.context() as patch:
         root = tmp_path_factory.mktemp("home").resolve()
@@ -28,8 +27,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="module")
-def region(home: Home) -> Iterator[control.Region]:
-    """The running region of ``home``. Taken down afterwards; a process it leaves fails the module's last test."""
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """The module's home."""
+    yield from empty_home(tmp_path_factory)
+
+
+def running_region(home: Home) -> Iterator[control.Region]:
+    """The running region of ``home``. Taken down afterwards; a process it leaves fails the last test that used it."""
     with pytest.MonkeyPatch.context() as patch:
         found = control.up(home)
         for name, value in control.environment(found).items():
@@ -37,6 +41,12 @@ def region(home: Home) -> Iterator[control.Region]:
         yield found
         control.down(home)
         assert list(owned(home)) == []
+
+
+@pytest.fixture(scope="module")
+def region(home: Home) -> Iterator[control.Region]:
+    """The module's region."""
+    yield from running_region(home)
 
 
 @pytest.fixture(scope="module")

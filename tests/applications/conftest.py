@@ -26,8 +26,8 @@ from emrlab.home import Home
 from emrlab.nodes import addresses
 from emrlab.nodes.node import Node
 from emrlab.nodes.waiting import fetched
-from emrlab.processes import end, owned
 from emrlab.region import control
+from tests.conftest import empty_home, running_region
 
 TYPES = json.loads((Path(emrlab.emr.__file__).parent / "instance_types.json").read_text())
 # What JVMs and Spark leave in a machine's folder for temporary files when nobody tells them of another.
@@ -165,24 +165,14 @@ def litter() -> set[Path]:
 
 @pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """The room's home. Whatever it owns in the end is ended."""
-    with pytest.MonkeyPatch.context() as patch:
-        root = tmp_path_factory.mktemp("home").resolve()
-        patch.setenv("EMRLAB_HOME", str(root))
-        yield Home(root)
-        end(owned(Home(root)))
+    """The room's home."""
+    yield from empty_home(tmp_path_factory)
 
 
 @pytest.fixture(scope="package")
 def region(home: Home) -> Iterator[control.Region]:
     """The room's region, for S3."""
-    with pytest.MonkeyPatch.context() as patch:
-        found = control.up(home)
-        for name, value in control.environment(found).items():
-            patch.setenv(name, value)
-        yield found
-        control.down(home)
-        assert list(owned(home)) == []
+    yield from running_region(home)
 
 
 @pytest.fixture(scope="package")
