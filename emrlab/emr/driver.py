@@ -17,6 +17,7 @@ from ..errors import LabError
 from ..nodes.artifacts import Store
 from ..nodes.node import Node
 from . import bootstrap
+from .chores import CHORES
 from .log_archive import LogArchive
 from .machines import Machines, dead
 from .records import Cluster, Group, Instance, Step
@@ -201,6 +202,8 @@ class Driver(threading.Thread):
             else:
                 self.move("WAITING", f"Cluster ready {'after last step completed' if finished else 'to run steps'}.")
             self.check_nodes()
+            for chore in CHORES:
+                chore(self)
             self.archive_now_and_then()
             with self.condition:
                 if not self.awake:

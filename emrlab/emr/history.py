@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from .records import Cluster, Group, Instance, Record, Step
+from .records import Record
 
 R = TypeVar("R", bound=Record)
-KINDS: tuple[type[Record], ...] = (Cluster, Group, Instance, Step)
+# Told of a record that was written, and the state it had before; None: it is new.
+Watcher = Callable[[Record, str | None], None]
+log = logging.getLogger(__name__)
 SCHEMA = """
 create table if not exists records (
     number integer primary key,
@@ -36,6 +40,8 @@ class History:
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
+        self.watchers: list[Watcher] = []
+        self.written: list[tuple[Record, str | None]] = []  # in the transaction that runs
         self.base = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         self.base.execute("pragma journal_mode = wal")
         self.base.execute("pragma synchronous = normal")
@@ -47,12 +53,13 @@ class History:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; nobody else changes anything meanwhile."""
+        """All or nothing; nobody else changes anything meanwhile. ``watchers`` hear of it when it is on disk."""
         with self.lock:
             if self.base.in_transaction:
                 yield
                 return
             self.base.execute("begin immediate")
+            self.written = []
             try:
                 yield
                 self.base.execute("commit")
@@ -60,6 +67,16 @@ class History:
                 if self.base.in_transaction:
                     self.base.execute("rollback")
                 raise
+            self.tell()
+
+    def tell(self) -> None:
+        """In the order of the changes, under the lock: a watcher only takes note and does its work elsewhere."""
+        for record, before in self.written:
+            for watcher in self.watchers:
+                try:
+                    watcher(record, before)
+                except Exception:
+                    log.exception("a change of %s was not taken note of", record.id)
 
     def add(self, *records: Record) -> None:
         with self.transaction():
@@ -67,6 +84,7 @@ class History:
                 "insert into records (kind, id, cluster, state, created, body) values (?, ?, ?, ?, ?, ?)",
                 [(kind(one), one.id, one.cluster, one.state, one.created, written(one)) for one in records],
             )
+            self.written += [(copy.deepcopy(one), None) for one in records]
 
     @contextmanager
     def changing(self, record_type: type[R], record_id: str) -> Iterator[R]:
@@ -75,10 +93,17 @@ class History:
             record = self.get(record_type, record_id)
             if record is None:
                 raise KeyError(record_id)
+            before = record.state
             yield record
             self.base.execute(
                 "update records set state = ?, body = ? where id = ?", (record.state, written(record), record.id)
             )
+            self.written.append((copy.deepcopy(record), before))
+
+    def remove(self, record_type: type[R], record_id: str) -> None:
+        """Forget a record that may be deleted: a Studio, a security configuration."""
+        with self.transaction():
+            self.base.execute("delete from records where kind = ? and id = ?", (record_type.__name__, record_id))
 
     def get(self, record_type: type[R], record_id: str) -> R | None:
         found = self.select(record_type, "id = ?", [record_id])

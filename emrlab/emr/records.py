@@ -1,4 +1,4 @@
-"""What EMR remembers of clusters, instance groups, instances and steps. Times are seconds since 1970."""
+"""What EMR remembers of clusters, instance groups and fleets, instances and steps. Times are seconds since 1970."""
 
 from __future__ import annotations
 
@@ -63,11 +63,22 @@ class Cluster(Record):
     settings: dict[str, Any] = field(default_factory=dict)
     master: str = ""  # where the master node answers
     error_details: list[dict[str, Any]] = field(default_factory=list)
+    collection: str = "INSTANCE_GROUP"  # or INSTANCE_FLEET
+    visible: bool = True
+    security_configuration: str = ""
+    managed_scaling: dict[str, Any] = field(default_factory=dict)  # a ManagedScalingPolicy
+    auto_termination: dict[str, Any] = field(default_factory=dict)  # an AutoTerminationPolicy
+    replaces_unhealthy: bool | None = None  # UnhealthyNodeReplacement; None: EMR's default
+    extended_support: bool = False
 
 
 @dataclass
 class Group(Record):
-    """An instance group. ``role``: MASTER, CORE or TASK."""
+    """An instance group. ``role``: MASTER, CORE or TASK. ``requested``: how many instances it is to have.
+
+    ``version``: of its configurations, one more with each reconfiguration; ``last_good``: the last that was applied.
+    ``scaling``: its AutoScalingPolicy and that one's status, as the API tells it.
+    """
 
     LIFE = states.GROUP
 
@@ -79,11 +90,40 @@ class Group(Record):
     bid_price: str = ""
     configurations: list[dict[str, Any]] = field(default_factory=list)
     ebs: dict[str, Any] = field(default_factory=dict)
+    version: int = 1
+    last_good: list[dict[str, Any]] = field(default_factory=list)
+    last_good_version: int = 1
+    shrink: dict[str, Any] = field(default_factory=dict)  # a ShrinkPolicy
+    scaling: dict[str, Any] = field(default_factory=dict)
+    custom_ami: str = ""
+
+
+@dataclass
+class Fleet(Record):
+    """An instance fleet. ``types``: its InstanceTypeConfigs; capacities are in units of their WeightedCapacity."""
+
+    LIFE = states.FLEET
+
+    name: str
+    role: str
+    target_on_demand: int = 0
+    target_spot: int = 0
+    types: list[dict[str, Any]] = field(default_factory=list)
+    launch: dict[str, Any] = field(default_factory=dict)  # InstanceFleetProvisioningSpecifications
+    resize: dict[str, Any] = field(default_factory=dict)  # InstanceFleetResizingSpecifications
+    context: str = ""
+
+
+Collection = Group | Fleet
 
 
 @dataclass
 class Instance(Record):
-    """A node. ``ec2``: its EC2 instance id, and the name of its folder."""
+    """A node. ``ec2``: its EC2 instance id, and the name of its folder. ``group``: its group or fleet.
+
+    ``weight``: how many units of its fleet's capacity it is. ``bid``: the most it may cost on the spot market, USD per
+    hour; None: the on-demand price. ``notice``: when a spot instance that was told so will be taken away.
+    """
 
     LIFE = states.INSTANCE
 
@@ -93,6 +133,10 @@ class Instance(Record):
     market: str = "ON_DEMAND"
     address: str = ""
     name: str = ""  # private DNS name
+    role: str = ""
+    weight: int = 1
+    bid: float | None = None
+    notice: float | None = None
 
 
 @dataclass

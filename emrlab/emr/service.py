@@ -13,6 +13,7 @@ from ..context import RequestContext
 from ..errors import AwsError, LabError
 from ..home import Home
 from . import operations, recovery
+from .clock import Clock
 from .driver import Driver
 from .history import History
 from .records import Cluster
@@ -34,6 +35,7 @@ class EmrService:
         self.endpoint = endpoint
         self.account = account
         self.history = History(home.region / "emr.sqlite")
+        self.clock = Clock(home)
         self.drivers: dict[str, Driver] = {}
         self.stopping = threading.Event()
         self._lock = threading.Lock()

@@ -1,0 +1,15 @@
+"""What a living cluster's driver looks after besides its steps: each a function called about once a second.
+
+A chore is quick: it reads the history and the engines' figures, changes records (a group's ``requested``, say), and
+returns. What takes long it starts in a thread of its own. It may raise ``driver.Ending`` to end the cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..driver import Driver
+
+CHORES: list[Callable[[Driver], None]] = []
