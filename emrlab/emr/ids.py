@@ -8,9 +8,9 @@ import string
 LETTERS = string.digits + string.ascii_uppercase
 
 
-def made(prefix: str) -> str:
-    """``j-2AXXXXXXGAPLF``: a prefix (``j``, ``s``, ``ig``, ``ci``) and 13 digits and capitals."""
-    return f"{prefix}-{''.join(secrets.choice(LETTERS) for _ in range(13))}"
+def made(prefix: str, length: int = 13) -> str:
+    """``j-2AXXXXXXGAPLF``: a prefix (``j``, ``s``, ``ig``, ``ci``) and ``length`` digits and capitals."""
+    return f"{prefix}-{''.join(secrets.choice(LETTERS) for _ in range(length))}"
 
 
 def instance() -> str:

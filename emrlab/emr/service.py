@@ -13,6 +13,7 @@ from ..context import RequestContext
 from ..errors import AwsError, LabError
 from ..home import Home
 from . import operations, recovery
+from .beside import Beside
 from .clock import Clock
 from .driver import Driver
 from .history import History
@@ -37,6 +38,7 @@ class EmrService:
         self.history = History(home.region / "emr.sqlite")
         self.clock = Clock(home)
         self.drivers: dict[str, Driver] = {}
+        self.beside = Beside()
         self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._settled = False
@@ -55,6 +57,7 @@ class EmrService:
             driver.end("USER_REQUEST", "The region was stopped (emrlab down).")
         for driver in living:
             driver.join(STOP_SECONDS)
+        self.beside.stop(STOP_SECONDS)
         self.history.close()
 
     def call(self, operation: str, params: dict[str, Any], context: RequestContext) -> dict[str, Any]:
