@@ -1,8 +1,9 @@
-"""Who calls a service, and from where: handed from the gateway to the service's owner."""
+"""Who calls a service, from where, and what they must be allowed: passed between the gateway and a service's owner."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,3 +17,12 @@ class RequestContext:
     user_agent: str = ""
     source_ip: str = "127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """An IAM action that the caller's policies must allow on ``resource``. ``keys``: condition keys of the request."""
+
+    action: str
+    resource: str = "*"
+    keys: dict[str, Any] = field(default_factory=dict)

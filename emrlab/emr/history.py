@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .records import Record
 
@@ -108,6 +108,12 @@ class History:
     def get(self, record_type: type[R], record_id: str) -> R | None:
         found = self.select(record_type, "id = ?", [record_id])
         return found[0] if found else None
+
+    def body(self, record_id: str) -> dict[str, Any] | None:
+        """What is written of a record of whatever type."""
+        with self.lock:
+            row = self.base.execute("select body from records where id = ?", [record_id]).fetchone()
+        return json.loads(row[0]) if row else None
 
     def of(self, record_type: type[R], cluster_id: str, states: Sequence[str] = ()) -> list[R]:
         """A cluster's records in the order they were added; of ``states`` only, when there are some."""
