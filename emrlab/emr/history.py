@@ -18,6 +18,8 @@ from .records import Record
 R = TypeVar("R", bound=Record)
 # Told of a record that was written, and the state it had before; None: it is new.
 Watcher = Callable[[Record, str | None], None]
+# The same of all that a transaction has written, inside it: what a recorder writes is kept or lost with it.
+Recorder = Callable[[Sequence[tuple[Record, str | None]]], None]
 log = logging.getLogger(__name__)
 SCHEMA = """
 create table if not exists records (
@@ -41,6 +43,7 @@ class History:
         file.parent.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
         self.watchers: list[Watcher] = []
+        self.recorders: list[Recorder] = []
         self.written: list[tuple[Record, str | None]] = []  # in the transaction that runs
         self.base = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         self.base.execute("pragma journal_mode = wal")
@@ -62,6 +65,8 @@ class History:
             self.written = []
             try:
                 yield
+                for recorder in self.recorders:
+                    recorder(self.written)
                 self.base.execute("commit")
             except BaseException:
                 if self.base.in_transaction:

@@ -16,6 +16,8 @@ from . import operations, recovery
 from .beside import Beside
 from .clock import Clock
 from .driver import Driver
+from .events import Events
+from .events.outbox import Publish
 from .history import History
 from .records import Cluster
 from .registry import Call, perform
@@ -29,14 +31,15 @@ REGION = "us-east-1"
 
 
 class EmrService:
-    """All of EMR in this region. ``endpoint``: where S3 and the others answer."""
+    """All of EMR in this region. ``endpoint``: where S3 and the others answer. ``publish``: what takes events."""
 
-    def __init__(self, home: Home, endpoint: str, account: str) -> None:
+    def __init__(self, home: Home, endpoint: str, account: str, publish: Publish | None = None) -> None:
         self.home = home
         self.endpoint = endpoint
         self.account = account
         self.history = History(home.region / "emr.sqlite")
         self.clock = Clock(home)
+        self.events = Events(self.history, publish)
         self.drivers: dict[str, Driver] = {}
         self.beside = Beside()
         self.stopping = threading.Event()
@@ -45,6 +48,7 @@ class EmrService:
 
     def start(self) -> None:
         """Look at what an earlier run left: clusters whose processes are gone have ended, and are told so."""
+        self.events.start()
         recovery.recover(self)
         if not missing(catalogue()):
             self.settle()
@@ -58,6 +62,7 @@ class EmrService:
         for driver in living:
             driver.join(STOP_SECONDS)
         self.beside.stop(STOP_SECONDS)
+        self.events.stop()
         self.history.close()
 
     def call(self, operation: str, params: dict[str, Any], context: RequestContext) -> dict[str, Any]:
