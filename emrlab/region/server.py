@@ -25,6 +25,7 @@ from ..errors import LabError
 from ..home import Home, home
 from . import control, credentials, ministack_hooks, warden
 from .borrowed import Borrowed
+from .event_bus import EventBus
 from .gateway import Gateway, build_app
 
 if TYPE_CHECKING:
@@ -113,11 +114,11 @@ class Reports:
         self.descriptor = -1
 
 
-def load_emr(place: Home, endpoint: str) -> EmrService:
+def load_emr(place: Home, endpoint: str, bus: EventBus) -> EmrService:
     """EMR, imported late: what refuses to start needs no engines."""
     from ..emr.service import EmrService
 
-    return EmrService(place, endpoint, control.ACCOUNT)
+    return EmrService(place, endpoint, control.ACCOUNT, bus)
 
 
 @contextlib.asynccontextmanager
@@ -164,7 +165,7 @@ async def run(place: Home, listener: socket.socket, life: int, report: Reports) 
     }
     borrowed = Borrowed()
     await borrowed.start()
-    emr = await asyncio.to_thread(load_emr, place, endpoint)
+    emr = await asyncio.to_thread(load_emr, place, endpoint, EventBus(borrowed.keeper, loop))
     app = build_app(place, emr=None, borrowed=borrowed, **{key: about[key] for key in about if key != "home"})
     async with serving(app, listener):
         report("say", "The endpoint answers; EMR looks at what an earlier run left …")

@@ -142,8 +142,8 @@ def resize_stuck(cluster: Cluster, collection: Group | Fleet, have: int | Capaci
 def spot_given_up(cluster: Cluster, fleet: Fleet, have: Capacity, zone: str) -> Event:
     said = (
         f"The resizing operation for instance fleet {fleet.id} in Amazon EMR cluster {named(cluster)} couldn't "
-        f"complete while Amazon EMR added Spot capacity in availability zone {zone}. We've cancelled your request to provision "
-        f"additional Spot capacity. For recommended actions, check {FLEXIBLE} and try again."
+        f"complete while Amazon EMR added Spot capacity in availability zone {zone}. We've cancelled your request to "
+        f"provision additional Spot capacity. For recommended actions, check {FLEXIBLE} and try again."
     )
     return note(cluster, fleet, have, "INFO", said)
 
