@@ -67,6 +67,10 @@ class Site:
     keys: tuple[str, str]
     # What applications add to each other's files, before anybody's Configurations.
     additions: Settings = field(default_factory=dict)
+    # Core nodes it was launched with; nodes that come later get the same settings. 0: those it has now.
+    launched: int = 0
+    # Nodes that are leaving or have left: name → seconds that their work may go on (see hadoop_drain.py).
+    excluded: dict[str, int] = field(default_factory=dict)
 
     @property
     def master(self) -> Member:
@@ -86,6 +90,7 @@ class Application(ABC):
     """One application: what it needs, how it is put on a node, which daemons it has there.
 
     ``classifications``: those of ``Configurations`` it applies. ``needs``: other applications it stands on.
+    ``restarts``: classification → daemons that read it when they start.
     """
 
     name: str
@@ -93,6 +98,7 @@ class Application(ABC):
     locks: tuple[Path, ...]
     needs: tuple[str, ...] = ()
     classifications: frozenset[str] = frozenset()
+    restarts: Mapping[str, tuple[str, ...]] = {}
 
     @abstractmethod
     def prepare(self, say: Say | None = None) -> None:

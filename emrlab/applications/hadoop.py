@@ -58,6 +58,14 @@ class Hadoop(Application):
         ("core-site", "hdfs-site", "yarn-site", "mapred-site", "capacity-scheduler", "hadoop-log4j", *ENVS)
     )
 
+    restarts = {
+        **dict.fromkeys(("core-site", "hadoop-env", "hadoop-log4j"), tuple(DAEMONS)),
+        **dict.fromkeys(("hdfs-site", "hdfs-env"), ("namenode", "datanode")),
+        **dict.fromkeys(("yarn-site", "yarn-env"), ("resourcemanager", "nodemanager")),
+        **dict.fromkeys(("mapred-site", "mapred-env"), ("historyserver",)),
+        "capacity-scheduler": ("resourcemanager",),
+    }
+
     def prepare(self, say: Say | None = None) -> None:
         classpath()
         hdfs_web()

@@ -91,7 +91,7 @@ def hdfs_site(site: Site, member: Member) -> dict[str, object]:
         "dfs.datanode.hostname": node.name,
         "dfs.namenode.datanode.registration.ip-hostname-check": False,
         "dfs.hosts.exclude": conf / "dfs.exclude",
-        "dfs.replication": replication(len(site.workers)),
+        "dfs.replication": replication(site.launched or len(site.workers)),
         "dfs.permissions.superusergroup": SUPERGROUP,
         "dfs.webhdfs.enabled": True,
         # A node that died is noticed within seconds: a lab cannot wait ten minutes.
@@ -192,7 +192,7 @@ def mapred_site(site: Site, member: Member) -> dict[str, object]:
         "mapreduce.reduce.java.opts": f"-Xmx{work.reduce_heap_mb}m",
         # The real heaps are small (see java.py): sort in what they hold.
         "mapreduce.task.io.sort.mb": 48,
-        "mapreduce.client.submit.file.replication": min(2, len(site.workers)),
+        "mapreduce.client.submit.file.replication": min(2, site.launched or len(site.workers)),
         "yarn.app.mapreduce.am.scheduler.heartbeat.interval-ms": 250,
         "mapreduce.client.progressmonitor.pollinterval": 500,
         "mapreduce.client.completion.pollinterval": 500,

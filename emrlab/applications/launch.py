@@ -70,6 +70,33 @@ def start_up(
         say("All daemons answer.")
 
 
+def reconfigure(
+    site: Site,
+    member: Member,
+    classifications: Iterable[str],
+    stopped: Callable[[], bool] = lambda: False,
+    seconds: float = 120,
+) -> None:
+    """Write a node's files anew from its settings, and restart the daemons that read these ``classifications``.
+
+    Raises ``Cancelled`` and ``LabError`` as ``start_up`` does.
+    """
+    changed = set(classifications)
+    applications = resolve(site.applications)
+    install(applications, site, member)
+    launch = Launch(stopped, time.monotonic() + seconds)
+    for one in applications:
+        names = {name for each in changed for name in one.restarts.get(each, ())}
+        for daemon in one.daemons(site, member):
+            if daemon.name in names:
+                member.node.end(daemon.name)
+                launch.add(member, daemon)
+    launch.begin()
+    launch.wait("ready", lambda: all(one.ready for one in launch.needed))
+    for one in applications:
+        launch.wait(f"{one.name} healthy", lambda one=one: one.healthy(site))  # type: ignore[misc]
+
+
 def additions(applications: Iterable[Application], site: Site) -> Settings:
     """What the applications add to each other's files."""
     found: Settings = {}

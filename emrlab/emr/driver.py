@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,13 @@ from ..applications.launch import start_up
 from ..errors import LabError
 from ..nodes.artifacts import Store
 from ..nodes.node import Node
-from . import bootstrap
+from . import bootstrap, capacity
 from .chores import CHORES
 from .log_archive import LogArchive
 from .machines import Machines, dead
+from .reconfiguration import Reconfiguration
 from .records import Cluster, Group, Instance, Step
+from .resize import Resize
 from .s3 import S3
 from .states import STEP_ACTIVE, WrongTransition
 from .step_run import StepRun
@@ -57,6 +60,8 @@ class Driver(threading.Thread):
         self.archive = LogArchive(self.s3, cluster.log_uri, cluster_id)
         self.archived = time.monotonic()
         self.runs: dict[str, StepRun] = {}
+        self.resizes: dict[str, Resize | Reconfiguration] = {}  # by group or fleet
+        self.going: set[str] = set()  # EC2 ids of instances that are being decommissioned
         self.awake = False
 
     @property
@@ -85,6 +90,27 @@ class Driver(threading.Thread):
 
     def stopped(self) -> bool:
         return self.cluster.state == "TERMINATING"
+
+    @contextlib.contextmanager
+    def leaving(self, instances: Iterable[Instance]) -> Iterator[None]:
+        """While these are decommissioned: that their daemons end is no failure."""
+        names = {one.ec2 for one in instances}
+        self.going |= names
+        try:
+            yield
+        finally:
+            self.going -= names
+
+    def lose(self, instance: Instance, reason: str, code: str) -> None:
+        """An instance ends before its cluster does: its processes, its disk; its logs are kept."""
+        member = self.machines.member(instance)
+        self.machines.remove(instance)
+        with self.history.changing(Instance, instance.id) as now:
+            if not now.over:
+                now.move("TERMINATED", reason, code)
+        if member:
+            self.archive.push([member.node.folder])
+            clean(member.node)
 
     # The life
 
@@ -134,7 +160,9 @@ class Driver(threading.Thread):
     def provision(self) -> None:
         """STARTING: instances, and everything they need from elsewhere."""
         for group in self.history.of(Group, self.cluster_id):
-            self.history.add(*self.machines.make(group))
+            wanted = capacity.plan(self, group).launch
+            self.history.add(*self.machines.make(group, wanted))
+        self.machines.site.launched = len(self.machines.site.workers)
         with self.history.changing(Cluster, self.cluster_id) as cluster:
             cluster.master = self.machines.master.address
         self.fetch()
@@ -250,15 +278,13 @@ class Driver(threading.Thread):
         """A node all of whose daemons have died is an instance that is gone. Without a master there is no cluster."""
         master = self.machines.master
         for name in ("namenode", "resourcemanager"):
-            if (code := master.ended(name)) is not None:
+            if (code := master.ended(name)) is not None and master.folder.name not in self.going:
                 said = f"The master failed: its {name} ended with status {code}."
                 raise Ending("INSTANCE_FAILURE", said, errors=True)
-        gone = {node.folder.name: node for node in dead(self.machines.nodes)}
+        gone = {node.folder.name for node in dead(self.machines.nodes)} - self.going
         for instance in self.history.of(Instance, self.cluster_id, ["RUNNING"]) if gone else ():
-            if node := gone.get(instance.ec2):
-                node.stop()
-                with self.history.changing(Instance, instance.id) as now:
-                    now.move("TERMINATED", "The instance failed: all its processes are gone.", "INSTANCE_FAILURE")
+            if instance.ec2 in gone:
+                self.lose(instance, "The instance failed: all its processes are gone.", "INSTANCE_FAILURE")
 
     def archive_now_and_then(self) -> None:
         if time.monotonic() - self.archived > ARCHIVE_SECONDS:
@@ -270,6 +296,8 @@ class Driver(threading.Thread):
     def finish(self, ending: Ending) -> None:
         """TERMINATING, then over. Processes end whatever else cannot be done."""
         self.tell(self.terminating, ending)
+        for resize in self.resizes.values():
+            resize.join(STEP_SECONDS)
         for run in self.runs.values():
             run.interrupt()
         for run in self.runs.values():

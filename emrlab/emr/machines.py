@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from ..applications import commands
 from ..applications.application import Member, Role, Site, merged
+from ..errors import LabError
 from ..home import Home
 from ..nodes.addresses import Range, claim, private_name
 from ..nodes.node import Node
 from . import ids
 from .instance_types import all_types
-from .records import Cluster, Group, Instance
+from .records import Cluster, Collection, Group, Instance
 from .s3 import SECRET
 
 INFO = "mnt/var/lib/info"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An instance to be launched. ``weight``, ``bid``: see ``Instance``."""
+
+    instance_type: str
+    market: str = "ON_DEMAND"
+    weight: int = 1
+    bid: float | None = None
+
+
+def configurations(collection: Collection, instance_type: str) -> list[dict[str, Any]]:
+    """A group's, or those that a fleet has for this instance type."""
+    if isinstance(collection, Group):
+        return collection.configurations
+    found = next((one for one in collection.types if one["InstanceType"] == instance_type), {})
+    return found.get("Configurations") or []
 
 
 class Machines:
@@ -26,46 +48,58 @@ class Machines:
         self.cluster = cluster
         self.endpoint = endpoint
         self.range: Range | None = None
+        self.lock = threading.Lock()
+        self.ended = False
+        self.gone: list[Node] = []  # nodes that ended before the cluster
         self.site = Site([], tuple(cluster.applications), endpoint, cluster.region, (cluster.account, SECRET))
 
-    def make(self, group: Group) -> list[Instance]:
-        """The group's instances, PROVISIONING: folders, addresses, names. Raises ``LabError``, ``OSError``."""
-        self.range = self.range or claim(self.cluster.id)
+    def make(self, collection: Collection, wanted: Iterable[Wanted]) -> list[Instance]:
+        """New instances of a group or fleet, PROVISIONING: folder, address, name. Raises ``LabError``, ``OSError``."""
         made = []
-        for _ in range(group.requested):
-            address = self.range.take()
+        for one in wanted:
+            with self.lock:
+                if self.ended:
+                    raise LabError("The cluster has ended.")
+                self.range = self.range or claim(self.cluster.id)
+                address = self.range.take()
             instance = Instance(
                 id=ids.made("ci"),
                 cluster=self.cluster.id,
                 state="PROVISIONING",
-                group=group.id,
+                group=collection.id,
                 ec2=ids.instance(),
-                instance_type=group.instance_type,
-                market=group.market,
+                instance_type=one.instance_type,
+                market=one.market,
                 address=address,
                 name=private_name(address),
+                role=collection.role,
+                weight=one.weight,
+                bid=one.bid,
             )
-            self.add(group, instance)
+            self.add(collection, instance)
             made.append(instance)
         return made
 
-    def add(self, group: Group, instance: Instance) -> None:
+    def add(self, collection: Collection, instance: Instance) -> None:
         folder = self.home.clusters / self.cluster.id / instance.ec2
         node = Node(folder, instance.address, instance.name, self.home.mark)
         node.make()
         key, secret = self.site.keys
         node.settings |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "EMR_CLUSTER_ID": self.cluster.id}
         commands.system(node)
-        role: Role = group.role  # type: ignore[assignment]  # the model knows no other
-        settings = merged(group.configurations, merged(self.cluster.configurations))
-        self.site.members.append(Member(node, role, all_types()[instance.instance_type].capacity, settings))
+        role: Role = collection.role  # type: ignore[assignment]  # the model knows no other
+        settings = merged(configurations(collection, instance.instance_type), merged(self.cluster.configurations))
+        member = Member(node, role, all_types()[instance.instance_type].capacity, settings)
+        with self.lock:
+            # A list of its own: whoever goes through the old one is not disturbed.
+            self.site.members = [*self.site.members, member]
         info = {
             "isMaster": role == "MASTER",
             "isRunningNameNode": role == "MASTER",
             "isRunningDataNode": role == "CORE",
             "isRunningResourceManager": role == "MASTER",
             "isRunningNodeManager": role != "MASTER",
-            "instanceGroupId": group.id,
+            "instanceGroupId": collection.id,
         }
         node.write(f"{INFO}/instance.json", json.dumps(info, indent=1) + "\n")
         node.write(f"{INFO}/job-flow.json", json.dumps({"jobFlowId": self.cluster.id}, indent=1) + "\n")
@@ -79,14 +113,25 @@ class Machines:
     def master(self) -> Node:
         return self.site.master.node
 
-    def node(self, instance: Instance) -> Node:
-        return next(node for node in self.nodes if node.folder.name == instance.ec2)
+    def member(self, instance: Instance) -> Member | None:
+        """None: the instance's node is no more."""
+        return next((one for one in self.site.members if one.node.folder.name == instance.ec2), None)
+
+    def remove(self, instance: Instance) -> None:
+        """The instance ends: its processes, and its place in the cluster. Its logs stay."""
+        if member := self.member(instance):
+            with self.lock:
+                self.site.members = [one for one in self.site.members if one is not member]
+                self.gone.append(member.node)
+            member.node.stop()
 
     def end(self) -> None:
-        """Give the address range back. The nodes are stopped by then."""
-        if self.range:
-            self.range.release()
-            self.range = None
+        """Give the address range back. The nodes are stopped by then, and no more are made."""
+        with self.lock:
+            self.ended = True
+            if self.range:
+                self.range.release()
+                self.range = None
 
 
 def dead(nodes: Iterable[Node]) -> list[Node]:

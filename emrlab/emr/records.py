@@ -94,6 +94,7 @@ class Group(Record):
     last_good: list[dict[str, Any]] = field(default_factory=list)
     last_good_version: int = 1
     shrink: dict[str, Any] = field(default_factory=dict)  # a ShrinkPolicy
+    at_once: list[str] = field(default_factory=list)  # EC2 ids of instances that leave without waiting
     scaling: dict[str, Any] = field(default_factory=dict)
     custom_ami: str = ""
 

@@ -99,9 +99,12 @@ def group(record: Group, running: int) -> Shape:
         "RunningInstanceCount": running,
         "Status": status(record),
         "Configurations": record.configurations,
+        "ConfigurationsVersion": record.version,
+        "LastSuccessfullyAppliedConfigurations": record.last_good,
+        "LastSuccessfullyAppliedConfigurationsVersion": record.last_good_version,
         "EbsBlockDevices": devices(record),
         "EbsOptimized": record.ebs.get("EbsOptimized"),
-        "ShrinkPolicy": {},
+        "ShrinkPolicy": record.shrink,
     }
 
 

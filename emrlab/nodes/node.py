@@ -51,6 +51,7 @@ class Node:
         self.folder, self.address, self.name, self.owner = folder, address, name, owner
         self.settings: dict[str, str] = {}
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
+        self.farewells: list[Callable[[], object]] = []  # what else ends with the node
         self._lock = threading.Lock()
         self._stopped = False
 
@@ -125,6 +126,18 @@ class Node:
         with log.open("ab") as out:
             self.daemons[daemon.name] = self.run(daemon.command, daemon.env, stdout=out, stderr=out)
 
+    def end(self, name: str, grace: float = 10.0) -> None:
+        """End one daemon, so that it can be started anew."""
+        process = self.daemons.pop(name, None)
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
     def ended(self, name: str) -> int | None:
         """The exit status of a daemon that was started and runs no more; None while it runs."""
         process = self.daemons.get(name)
@@ -148,6 +161,8 @@ class Node:
         """
         with self._lock:
             self._stopped = True
+        for farewell in self.farewells:
+            farewell()
         # Who is about to end may still start a child: look again until nobody is left.
         for _ in range(ROUNDS):
             if not (left := self.processes()):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emrlab.context import RequestContext
-from emrlab.emr import driver, s3, service
+from emrlab.emr import capacity, driver, reconfiguration, resize, s3, service
 from emrlab.emr.operations import clusters
 from emrlab.emr.s3 import S3Error
 from emrlab.emr.service import EmrService
@@ -35,6 +35,9 @@ class Bucket:
         if uri not in self.objects:
             raise S3Error(f"{uri}: Not Found")
         file.write_bytes(self.objects[uri])
+
+    def exists(self, uri: str) -> bool:
+        return uri in self.objects
 
     def put(self, uri: str, content: bytes) -> None:
         self.objects[uri] = content
@@ -64,6 +67,12 @@ def place(tmp_path: Path) -> Iterator[Home]:
 def emr(place: Home, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmrService]:
     """The service, without the engines' daemons: a cluster is up as soon as its nodes are made."""
     monkeypatch.setattr(driver, "start_up", lambda *_, **__: None)
+    monkeypatch.setattr(resize, "start_up", lambda *_, **__: None)
+    monkeypatch.setattr(resize, "drain", lambda *_, **__: True)
+    monkeypatch.setattr(resize, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(capacity, "yarn_nodes", lambda site: {})
+    monkeypatch.setattr(capacity, "masters_of_applications", lambda site: set())
+    monkeypatch.setattr(reconfiguration, "reconfigure", lambda *_, **__: None)
     monkeypatch.setattr(driver, "prepare", lambda *_: None)
     monkeypatch.setattr(driver.Driver, "fetch", lambda self: None)
     monkeypatch.setattr(service.EmrService, "settle", lambda self: None)

@@ -13,3 +13,9 @@ if TYPE_CHECKING:
     from ..driver import Driver
 
 CHORES: list[Callable[[Driver], None]] = []
+
+
+def chore(function: Callable[[Driver], None]) -> Callable[[Driver], None]:
+    """Have ``function`` done. Its module is imported by ``service``."""
+    CHORES.append(function)
+    return function
