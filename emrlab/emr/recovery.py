@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..nodes.node import Node
+from . import notebooks
 from .driver import clean, close
 from .log_archive import LogArchive
+from .notebooks import NotebookExecution
 from .records import Cluster
 from .s3 import S3
 from .states import ACTIVE
@@ -31,6 +33,9 @@ def recover(service: EmrService) -> None:
                     now.move("TERMINATING", REASON, "INTERNAL_ERROR")
             close(service, cluster.id, errors=True)
         log.warning("cluster %s was %s when the region ended", cluster.id, cluster.state)
+    for execution in service.history.in_states(NotebookExecution, notebooks.ACTIVE):
+        with service.history.changing(NotebookExecution, execution.id) as gone:
+            gone.move("FAILED", gone.say("has failed", REASON))
     if lost:
         threading.Thread(target=tidy, args=(service, lost), name="recovery", daemon=True).start()
 

@@ -31,6 +31,17 @@ class S3:
             raise S3Error(f"S3 does not answer: {error}") from error
         return True
 
+    def exists(self, uri: str) -> bool:
+        """Whether there is an object of this name."""
+        bucket, key = split(uri)
+        try:
+            self.client.head_object(Bucket=bucket, Key=key)
+        except ClientError:
+            return False
+        except BotoCoreError as error:
+            raise S3Error(f"S3 does not answer: {error}") from error
+        return True
+
     def download(self, uri: str, file: Path) -> None:
         """Raises ``S3Error``, ``OSError``."""
         bucket, key = split(uri)
