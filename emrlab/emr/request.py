@@ -150,6 +150,7 @@ def group(cluster_id: str, asked: Mapping[str, Any], applications: list[str]) ->
         market=asked.get("Market") or "ON_DEMAND",
         bid_price=asked.get("BidPrice", ""),
         configurations=asked.get("Configurations") or [],
+        last_good=asked.get("Configurations") or [],
         ebs=asked.get("EbsConfiguration") or {},
     )
 
