@@ -17,7 +17,8 @@ from ..applications.launch import start_up
 from ..errors import LabError
 from ..nodes.artifacts import Store
 from ..nodes.node import Node
-from . import bootstrap, capacity
+from . import bootstrap, capacity, public_access
+from .aws import Unanswered
 from .chores import CHORES
 from .log_archive import LogArchive
 from .machines import Machines, dead
@@ -159,6 +160,7 @@ class Driver(threading.Thread):
 
     def provision(self) -> None:
         """STARTING: instances, and everything they need from elsewhere."""
+        self.admit()
         for group in self.history.of(Group, self.cluster_id):
             wanted = capacity.plan(self, group).launch
             self.history.add(*self.machines.make(group, wanted))
@@ -168,6 +170,16 @@ class Driver(threading.Thread):
         self.fetch()
         self.service.settle()
         self.go_on()
+
+    def admit(self) -> None:
+        """What EMR looks at before it launches an instance."""
+        code = "VALIDATION_ERROR"
+        try:
+            said = public_access.violation(self.history, self.service.endpoint, self.cluster)
+        except Unanswered as error:
+            said, code = str(error), code if error.code else "INTERNAL_ERROR"
+        if said:
+            raise Ending(code, said, errors=True)
 
     def fetch(self) -> None:
         names = self.cluster.applications

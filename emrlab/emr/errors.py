@@ -7,9 +7,9 @@ from ..errors import AwsError
 PARITY = "docs/parity.md lists what emrlab emulates"
 
 
-def invalid(message: str) -> AwsError:
-    """A request about something that is not there, or not in a state for it."""
-    return AwsError("InvalidRequestException", message, ErrorCode="InvalidRequest")
+def invalid(message: str, code: str = "InvalidRequest") -> AwsError:
+    """A request about something that is not there, or not in a state for it. ``code``: its ``ErrorCode``."""
+    return AwsError("InvalidRequestException", message, ErrorCode=code)
 
 
 def validation(message: str) -> AwsError:

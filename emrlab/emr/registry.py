@@ -35,8 +35,9 @@ class Call:
             raise errors.no_job_flow()
         return found
 
-    def owns(self, cluster: Cluster) -> bool:
-        return (cluster.account, cluster.region) == (self.context.account, self.context.region)
+    def owns(self, record: Any) -> bool:
+        """Whether a record that has an account and a region is the caller's."""
+        return (record.account, record.region) == (self.context.account, self.context.region)
 
 
 Operation = Callable[[Call, dict[str, Any]], dict[str, Any] | None]

@@ -13,7 +13,6 @@ from .records import Cluster, Group, Step
 
 # Parameters whose behaviour is not built: taking them would be a lie.
 NOT_BUILT = {
-    "SecurityConfiguration": "SecurityConfiguration",
     "KerberosAttributes": "KerberosAttributes",
     "ManagedScalingPolicy": "ManagedScalingPolicy",
     "AutoTerminationPolicy": "AutoTerminationPolicy",
@@ -25,8 +24,8 @@ NOT_BUILT = {
 # Told again by DescribeCluster, without further meaning here.
 TOLD = (
     *("AutoScalingRole", "ScaleDownBehavior", "CustomAmiId", "EbsRootVolumeSize", "EbsRootVolumeIops"),
-    *("EbsRootVolumeThroughput", "RepoUpgradeOnBoot", "OSReleaseLabel", "VisibleToAllUsers", "ServiceRole"),
-    *("LogEncryptionKmsKeyId", "UnhealthyNodeReplacement"),
+    *("EbsRootVolumeThroughput", "RepoUpgradeOnBoot", "OSReleaseLabel", "ServiceRole"),
+    "LogEncryptionKmsKeyId",
 )
 EC2 = {
     "Ec2KeyName": "Ec2KeyName",
@@ -77,6 +76,10 @@ def cluster(params: dict[str, Any], account: str, region: str) -> tuple[Cluster,
         tags=tags(params.get("Tags") or []),
         ec2=ec2(params, instances, region),
         settings={name: params[name] for name in TOLD if params.get(name) is not None},
+        visible=params.get("VisibleToAllUsers", True),
+        security_configuration=params.get("SecurityConfiguration", ""),
+        replaces_unhealthy=params.get("UnhealthyNodeReplacement"),
+        extended_support=bool(params.get("ExtendedSupport", False)),
     )
     made = groups(cluster_id, instances, applications)
     new_steps = steps(cluster_id, params.get("Steps") or [], concurrency)

@@ -59,8 +59,10 @@ def cluster(record: Cluster, instances: Iterable[Instance]) -> Shape:
         "ReleaseLabel": record.release,
         "AutoTerminate": not record.keep_alive,
         "TerminationProtected": record.protected,
-        "UnhealthyNodeReplacement": False,
-        "VisibleToAllUsers": True,
+        "UnhealthyNodeReplacement": replaces_unhealthy(record),
+        "VisibleToAllUsers": record.visible,
+        "SecurityConfiguration": record.security_configuration or None,
+        "ExtendedSupport": record.extended_support,
         "ScaleDownBehavior": "TERMINATE_AT_TASK_COMPLETION",
         **record.settings,
         "Applications": [{"Name": name, "Version": versions.get(name, "")} for name in record.applications],
@@ -71,6 +73,11 @@ def cluster(record: Cluster, instances: Iterable[Instance]) -> Shape:
         "StepConcurrencyLevel": record.step_concurrency,
         "PlacementGroups": [],
     }
+
+
+def replaces_unhealthy(record: Cluster) -> bool:
+    """Every cluster does unless told not to ("Replacing unhealthy nodes with Amazon EMR")."""
+    return record.replaces_unhealthy is not False
 
 
 def tags(given: Mapping[str, str]) -> list[Shape]:

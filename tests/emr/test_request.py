@@ -86,7 +86,6 @@ REFUSED = {
         wanted(ManagedScalingPolicy={"ComputeLimits": {}}),
         "ManagedScalingPolicy, which EMR has, is not emulated",
     ),
-    "security": (wanted(SecurityConfiguration="mine"), "SecurityConfiguration, which EMR has, is not emulated"),
     "a local log folder": (wanted(LogUri="/var/log"), "LogUri '/var/log' is not valid: it is a place in S3"),
     "an unknown classification": (
         wanted(Configurations=[{"Classification": "coresite", "Properties": {}}]),

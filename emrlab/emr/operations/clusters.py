@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import errors, ids, request, shapes, states
+from .. import errors, ids, request, security, shapes, states
 from ..paging import marker, place
 from ..records import Cluster, Instance
 from ..registry import Call, operation
@@ -22,7 +22,9 @@ def run_job_flow(call: Call, params: dict[str, Any]) -> dict[str, Any]:
             f"The bucket of LogUri '{cluster.log_uri}' does not exist. Create it first: aws s3 mb s3://{bucket}"
         )
     cluster.reason = "Provisioning Amazon EC2 capacity"
-    call.service.history.add(cluster, *groups, *steps)
+    with call.service.history.transaction():  # nobody deletes its security configuration meanwhile
+        security.check(call.service.history, cluster)
+        call.service.history.add(cluster, *groups, *steps)
     call.service.launch(cluster)
     return {"JobFlowId": cluster.id, "ClusterArn": ids.cluster_arn(cluster.region, cluster.account, cluster.id)}
 

@@ -39,6 +39,4 @@ def resource(call: Call, resource_id: str) -> Any:
         if found is None or not call.owns(found):
             raise errors.invalid(f"Resource id '{resource_id}' is not valid.")
         return found
-    if resource_id.startswith("es-"):
-        raise errors.not_built("An EMR Studio")
     return call.cluster(resource_id)
