@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from ..home import Home
+from . import key_pairs
 
 # What somebody's own ministack or LocalStack may have been told by the environment, and ours must not hear.
 FOREIGN = re.compile(
@@ -76,13 +77,26 @@ def s3() -> ModuleType:
 
 
 def install() -> None:
-    """Put the hooks in: bodies of objects are read when asked for, more of S3 is kept, a full disk is an error."""
+    """Put the hooks in.
+
+    Bodies of objects are read when asked for, more of S3 is kept, a full disk is an error, key pairs are real.
+    """
     gate: Any = app()
     gate._collect_scripts = lambda *folders: []  # what a container would run at its start is not ours to run
     module: Any = s3()
     if getattr(module, "_emrlab", False):
         return
     module._emrlab = True
+    load = gate._get_module
+
+    def get_module(name: str) -> Any:
+        """EC2's module has 20 MB: it is not loaded to be hooked, but hooked when it is loaded."""
+        found = load(name)
+        if name == "ec2":
+            key_pairs.install(found)
+        return found
+
+    gate._get_module = get_module
     for name in ("object_retention", "object_legal_hold"):
         module._PERSISTED_BUCKET_DICTS[name] = getattr(module, f"_{name}")
     read = module._read_body

@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 
 from emrlab.home import Home
+from emrlab.region import key_pairs
 from emrlab.region import ministack_hooks as hooks
 
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
@@ -76,6 +77,18 @@ S3: dict[str, list[str] | None] = {
     "is_standard_object_request": ["method", "path", "headers", "query_params"],
     "format_head_response": ["path", "headers", "response"],
 }
+EC2: dict[str, list[str] | None] = {
+    "_ACTION_MAP": None,
+    "_key_pairs": None,
+    "_tags": None,
+    "_p": ["params", "key", "default"],
+    "_parse_member_list": ["params", "prefix"],
+    "_parse_filters": ["params"],
+    "_parse_tag_specs": ["p", "resource_type", "resource_id"],
+    "_tag_set_xml": ["resource_id"],
+    "_xml": ["status", "root_tag", "inner"],
+    "_error": ["code", "message", "status"],
+}
 RESPONSES: dict[str, list[str] | None] = {
     "set_request_account_id": None,
     "set_request_region": None,
@@ -114,6 +127,7 @@ def names_are_there_with_their_parameters() -> None:
 
     module: Any
     listed = ((hooks.app(), APP), (hooks.s3(), S3), (hooks.persistence(), PERSISTENCE), (responses, RESPONSES))
+    listed = (*listed, (hooks.app()._get_module("ec2"), EC2))
     for module, names in listed:
         for name, parameters in names.items():
             found = getattr(module, name)
@@ -203,6 +217,15 @@ def locks_of_objects_are_saved_too() -> None:
     assert {"object_retention", "object_legal_hold"} <= set(state)
 
 
+def key_pairs_are_answered_by_ours_and_kept_by_it() -> None:
+    module = hooks.app()._get_module("ec2")
+    for operation in ("CreateKeyPair", "ImportKeyPair", "DescribeKeyPairs", "DeleteKeyPair"):
+        assert module._ACTION_MAP[operation].__module__ == "emrlab.region.key_pairs"
+    hooks.pin("test", "us-east-1")
+    assert module._ACTION_MAP["CreateKeyPair"]({"KeyName": ["kept"], "KeyType": ["ed25519"]})[0] == 200
+    assert module.get_state()["key_pairs"].get("kept")["PublicKey"].startswith("ssh-ed25519 ")
+
+
 def refused(work: Callable[[], Any]) -> None:
     with pytest.raises(OSError, match="No space left"):
         work()
@@ -290,6 +313,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     buckets_with_the_names_of_its_own_pages_are_buckets,
     a_saved_state_is_in_its_own_format,
     locks_of_objects_are_saved_too,
+    key_pairs_are_answered_by_ours_and_kept_by_it,
     a_full_disk_leaves_the_object_that_was_there,
     a_full_disk_leaves_the_versions_that_were_there,
     a_full_disk_leaves_the_parts_of_an_upload,
@@ -329,9 +353,10 @@ def test_contract(outcomes, check):
 
 
 def test_no_private_name_is_used_but_those_of_the_contract():
-    tree = ast.parse(Path(hooks.__file__).read_text())
-    private = {one.attr for one in ast.walk(tree) if isinstance(one, ast.Attribute) and re.match("_[a-z]", one.attr)}
-    assert private - {"_emrlab"} <= {*APP, *S3, *PERSISTENCE}
+    trees = [ast.parse(Path(module.__file__).read_text()) for module in (hooks, key_pairs)]
+    nodes = [one for tree in trees for one in ast.walk(tree)]
+    private = {one.attr for one in nodes if isinstance(one, ast.Attribute) and re.match("_[a-z]", one.attr)}
+    assert private - {"_emrlab"} <= {*APP, *S3, *EC2, *PERSISTENCE}
 
 
 def test_ministack_is_pinned_exactly():
