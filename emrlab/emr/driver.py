@@ -17,7 +17,7 @@ from ..applications.launch import start_up
 from ..errors import LabError
 from ..nodes.artifacts import Store
 from ..nodes.node import Node
-from . import bootstrap, capacity, public_access
+from . import bootstrap, capacity, public_access, ssh_access
 from .aws import Unanswered
 from .chores import CHORES
 from .log_archive import LogArchive
@@ -176,6 +176,9 @@ class Driver(threading.Thread):
         code = "VALIDATION_ERROR"
         try:
             said = public_access.violation(self.history, self.service.endpoint, self.cluster)
+            self.machines.public_key = ssh_access.public_key(self.service.endpoint, self.cluster)
+        except ssh_access.InvalidKeyName as error:
+            raise Ending(code, str(error), errors=True, details=error.detail) from error
         except Unanswered as error:
             said, code = str(error), code if error.code else "INTERNAL_ERROR"
         if said:

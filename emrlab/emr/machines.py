@@ -14,6 +14,7 @@ from ..errors import LabError
 from ..home import Home
 from ..nodes.addresses import Range, claim, private_name
 from ..nodes.node import Node
+from ..nodes.ssh_gate import open_gate
 from . import ids
 from .instance_types import all_types
 from .records import Cluster, Collection, Group, Instance
@@ -50,6 +51,7 @@ class Machines:
         self.range: Range | None = None
         self.lock = threading.Lock()
         self.ended = False
+        self.public_key = ""  # of who may log in to the nodes
         self.gone: list[Node] = []  # nodes that ended before the cluster
         self.site = Site([], tuple(cluster.applications), endpoint, cluster.region, (cluster.account, SECRET))
 
@@ -104,6 +106,8 @@ class Machines:
         node.write(f"{INFO}/instance.json", json.dumps(info, indent=1) + "\n")
         node.write(f"{INFO}/job-flow.json", json.dumps({"jobFlowId": self.cluster.id}, indent=1) + "\n")
         node.write_environment()
+        if self.public_key:
+            open_gate(node, self.public_key)
 
     @property
     def nodes(self) -> list[Node]:
