@@ -141,5 +141,3 @@ def both(kind: str, tags: Mapping[str, str]) -> dict[str, Any]:
 
 def arn(call: Call, kind: str, name: str) -> str:
     return f"arn:aws:elasticmapreduce:{call.context.region}:{call.context.account}:{kind}/{name}"
-
-

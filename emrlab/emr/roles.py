@@ -53,7 +53,7 @@ def profile(endpoint: str, account: str, name: str) -> Profile | None:
     except BotoCoreError as error:
         raise unanswered(error) from error
     found = told["InstanceProfile"]
-    role = next(iter(found["Roles"]), {})
+    role: dict[str, Any] = next(iter(found["Roles"]), {})
     return Profile(found["Arn"], found["InstanceProfileId"], role.get("RoleName", ""), role.get("Arn", ""))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import AwsError
 from . import ministack_hooks as hooks
+from . import ministack_iam as iam
 from .keeper import Keeper
 from .owners import Owner
 from .protocol import CODES, Answer, Call, Request
@@ -37,6 +38,7 @@ class Borrowed:
     async def start(self) -> None:
         """Restore what earlier runs saved."""
         hooks.install()
+        iam.install()
         self.tasks = [await hooks.start(), asyncio.create_task(self.keeper.run())]
 
     async def stop(self) -> None:
@@ -87,8 +89,11 @@ class Borrowed:
 
         def work() -> tuple[int, dict[str, Any], Any]:
             hooks.pin(access_key, region)
+            asked = (request.method, request.path, request.headers, request.body, request.query, request_id)
+            if iam.CHECKED.get() and (refused := iam.s3_denied(*asked)):
+                return refused
             hooks.LAZY.set(request.method == "GET")
-            return hooks.s3_call(request.method, request.path, request.headers, request.body, request.query, request_id)
+            return hooks.s3_call(*asked)
 
         context = contextvars.copy_context()
         status, headers, body = await asyncio.get_running_loop().run_in_executor(self.s3_thread, context.run, work)

@@ -296,7 +296,7 @@ def pin(access_key: str, region: str) -> str:
     """Set account and region for the services called in this context; the account."""
     from ministack.core import responses
 
-    responses.set_request_account_id(access_key)
+    responses.set_request_account_id(app()._request_account_scope(access_key))
     responses.set_request_region(region)
     responses.set_request_client_ip("127.0.0.1")
     account: str = responses.get_account_id()

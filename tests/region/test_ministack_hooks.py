@@ -32,6 +32,7 @@ PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 # Name → parameters; None: not a function.
 APP: dict[str, list[str] | None] = {
     "_get_module": ["name"],
+    "_request_account_scope": ["access_key_id"],
     "_collect_scripts": ["dirs"],
     "_build_persistence_save_dict": [],
     "_state_map": None,
