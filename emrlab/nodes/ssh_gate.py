@@ -19,6 +19,7 @@ from .node import Node
 log = logging.getLogger(__name__)
 # SSH's own port where this user may have it, and one that everybody may.
 PORTS = (22, 2222)
+IDLE_SECONDS = 60.0  # that the server stays when the last one has left
 WAITING = 64  # connections that wait for the server to start
 LOG = "secure"
 
@@ -54,13 +55,12 @@ class Gate(threading.Thread):
     def _serve(self) -> int:
         """Start the server, wait until it ends; its exit status."""
         descriptors = [each.fileno() for each in self.sockets]
+        about = (self.node.folder, self.node.address, IDLE_SECONDS, *descriptors)
         # -P: what lies in the home folder, where it runs, is not to be imported.
-        command = [sys.executable, "-P", "-m", "emrlab.nodes.ssh_server", str(self.node.folder), self.node.address]
+        command = [sys.executable, "-P", "-m", "emrlab.nodes.ssh_server", *map(str, about)]
         try:
             with self.node.path("var", "log", LOG).open("ab") as out:
-                self.server = self.node.run(
-                    [*command, *map(str, descriptors)], pass_fds=descriptors, stdout=out, stderr=out
-                )
+                self.server = self.node.run(command, pass_fds=descriptors, stdout=out, stderr=out)
         except OSError as error:  # the node is stopped, or the disk full
             log.warning("no SSH to %s: %s", self.node.name, error)
             return 1

@@ -1,7 +1,8 @@
-"""A node's SSH server: ``python -m emrlab.nodes.ssh_server FOLDER ADDRESS DESCRIPTOR…``.
+"""A node's SSH server: ``python -m emrlab.nodes.ssh_server FOLDER ADDRESS IDLE DESCRIPTOR…``.
 
-The descriptors are listening sockets. Who has a key in the node's ``authorized_keys`` is ``hadoop`` there: a shell,
-commands, files (SFTP, SCP), and tunnels to the cluster's addresses. It ends when nobody has been connected for a while.
+The descriptors are listening sockets, ``ssh_gate``'s. Who has a key in the node's ``authorized_keys`` is ``hadoop``
+there: a shell, commands, files (SFTP, SCP), and tunnels to the cluster's addresses. It ends when nobody has been
+connected for ``IDLE`` seconds.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ipaddress
 import logging
 import os
 import re
+import shutil
 import socket
 import sys
 from collections.abc import Coroutine
@@ -25,7 +27,6 @@ from .ssh_session import Session
 
 log = logging.getLogger("sshd")
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
-IDLE_SECONDS = 60.0
 LAST_SECONDS = 0.5  # for who was connecting when nobody new is let in any more
 CLUSTER_BITS = 24  # of an address: a cluster's nodes share them
 PRIVATE_NAME = re.compile(r"ip-(\d+)-(\d+)-(\d+)-(\d+)(\..*)?", re.IGNORECASE)
@@ -133,9 +134,9 @@ async def serve(here: Here, listeners: list[socket.socket], idle: float) -> None
             sock=each,
             server_factory=lambda: Door(here),
             server_host_keys=[here.host_key()],
-            process_factory=Session(here.folder).run,
+            process_factory=Session(here.folder, here.mapped).run,
             sftp_factory=Files,
-            allow_scp=True,
+            allow_scp=shutil.which("scp") is None,  # the system's own keeps files' modes
             encoding=None,
             line_editor=False,
             agent_forwarding=False,
@@ -161,8 +162,8 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="emrlab.nodes.ssh_server")
     parser.add_argument("folder", type=Path)
     parser.add_argument("address")
+    parser.add_argument("idle", type=float)
     parser.add_argument("descriptors", type=int, nargs="+")
-    parser.add_argument("--idle", type=float, default=IDLE_SECONDS)
     asked = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s[%(process)d] %(message)s")
     logging.getLogger("asyncssh.sftp").setLevel(logging.WARNING)

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
+import shlex
 import signal
 import struct
 import termios
@@ -19,6 +21,7 @@ from . import login
 
 SHELL = "/bin/bash"
 ACCEPTED = ("LANG", "LC_")  # what a client may set, as OpenSSH's servers have it on Amazon Linux
+SCP = re.compile(r"(?P<command>scp (?:-\S+ )*-[tf] (?:-- )?)(?P<path>/.*)")
 PIECE = 1 << 16
 REST_SECONDS = 0.2  # for a terminal's last words when something still holds it
 GONE = (OSError, asyncssh.Error)  # the client, or the program
@@ -27,8 +30,8 @@ GONE = (OSError, asyncssh.Error)  # the client, or the program
 class Session:
     """``run`` is a process factory of asyncssh."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, mapped: Callable[[bytes], bytes]) -> None:
+        self.folder, self.mapped = folder, mapped
 
     async def run(self, client: Any) -> None:
         try:
@@ -59,10 +62,18 @@ class Session:
             env["TERM"] = client.term_type
         return env
 
-    @staticmethod
-    def command(asked: str | None) -> list[str]:
-        """The ``argv`` of the shell: a login shell has a dash before its name."""
-        return ["-bash"] if asked is None else ["bash", "-c", asked]
+    def command(self, asked: str | None) -> list[str]:
+        """The ``argv`` of the shell: a login shell has a dash before its name.
+
+        What ``scp`` asks for (unless it speaks SFTP) means the paths that SFTP means.
+        """
+        if asked is None:
+            return ["-bash"]
+        if copy := SCP.fullmatch(asked):
+            path = os.fsencode(copy["path"])
+            if (mapped := self.mapped(path)) != path:
+                asked = copy["command"] + shlex.quote(os.fsdecode(mapped.removesuffix(path))) + copy["path"]
+        return ["bash", "-c", asked]
 
 
 class Place:
