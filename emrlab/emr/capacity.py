@@ -1,14 +1,17 @@
-"""What a group or fleet still needs, or has too many of: the plan that ``resize`` carries out."""
+"""What a group or fleet still needs, or has too many of: the plan that ``provisioning`` and ``resize`` carry out."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..applications.hadoop_drain import masters_of_applications, yarn_nodes
+from . import allocation, prices
 from .machines import Wanted
 from .records import Collection, Fleet, Group, Instance
+from .spot_market import Market
 
 if TYPE_CHECKING:
     from .driver import Driver
@@ -40,19 +43,25 @@ def living(driver: Driver, collection: Collection) -> list[Instance]:
 
 
 def plan(driver: Driver, collection: Collection) -> Plan:
-    """What to do next. Named instances leave first, whatever the size."""
+    """What to do next."""
     have = living(driver, collection)
-    if isinstance(collection, Group):
-        return plan_group(driver, collection, have)
-    raise NotImplementedError
+    if isinstance(collection, Fleet):
+        return plan_fleet(driver, collection, have)
+    return plan_group(driver, collection, have)
+
+
+# Groups
 
 
 def plan_group(driver: Driver, group: Group, have: Sequence[Instance]) -> Plan:
+    """Named instances leave first, whatever the size."""
     named = [one for one in have if at_once(group, one)]
     if named:
         return Plan(leave=named)
     missing = group.requested - len(have)
     if missing > 0:
+        if said := too_dear(group, driver.market, driver.zone):
+            return Plan(waiting=said)
         return Plan(launch=[Wanted(group.instance_type, group.market, bid=bid(group))] * missing)
     if missing == 0:
         return Plan()
@@ -61,7 +70,26 @@ def plan_group(driver: Driver, group: Group, have: Sequence[Instance]) -> Plan:
 
 
 def bid(group: Group) -> float | None:
-    return float(group.bid_price) if group.market == "SPOT" and group.bid_price else None
+    """The most that a group's spot instances may cost, USD per hour: the on-demand price unless it says another."""
+    if group.market != "SPOT":
+        return None
+    if group.bid_price:
+        return float(group.bid_price)
+    listed = prices.price(group.instance_type)
+    return listed.on_demand if listed else None
+
+
+def too_dear(group: Group, market: Market, zone: str) -> str:
+    """Why spot instances cannot be had now; empty when they can, or when none are asked for."""
+    most = bid(group)
+    if group.market != "SPOT":
+        return ""
+    now = market.price(group.instance_type, zone)
+    if now is None or most is None:
+        return f"There is no spot market for {group.instance_type} here."
+    if now > most:
+        return f"Waiting for spot capacity: {group.instance_type} costs {now:.4f} USD in {zone}, the bid is {most:.4f}."
+    return ""
 
 
 def departing(driver: Driver, group: Group, have: Sequence[Instance], count: int) -> list[Instance]:
@@ -100,3 +128,44 @@ def patience(collection: Collection, leaving: Sequence[Instance]) -> int | None:
         return int(policy["InstanceTerminationTimeout"])
     found = collection.shrink.get("DecommissionTimeout")
     return None if found is None else int(found)
+
+
+# Fleets
+
+
+def plan_fleet(driver: Driver, fleet: Fleet, have: Sequence[Instance]) -> Plan:
+    """What the market gives of what is missing; what it does not is waited for, until ``late``."""
+    market, zone = driver.market, driver.zone
+    if leave := allocation.surplus(fleet, have, market, zone, switched=fleet.switched):
+        return Plan(leave=leave)
+    missing = allocation.needed(fleet, have, fleet.switched)
+    short = sum(missing.values())
+    if short <= fleet.unmet:
+        return Plan()
+    resizing = fleet.state not in ("PROVISIONING", "BOOTSTRAPPING")
+    launches = allocation.allocate(fleet, have, market, zone, resizing=resizing, switched=fleet.switched)
+    wanted = [Wanted(one.instance_type, one.market, one.weight, one.bid) for one in launches]
+    if sum(one.weight for one in wanted) >= short:
+        return Plan(launch=wanted)
+    return Plan(launch=wanted, waiting=f"Waiting for capacity: {short} of the fleet's units are missing in {zone}.")
+
+
+def timeout(fleet: Fleet) -> tuple[float, str] | None:
+    """Lab seconds that the fleet waits for missing capacity, and what then: SWITCH_TO_ON_DEMAND, TERMINATE_CLUSTER, or
+    STOP (of a resize). None: it waits for as long as it takes."""
+    if fleet.state in ("PROVISIONING", "BOOTSTRAPPING"):
+        told = fleet.launch.get("SpotSpecification")
+        return None if not told else (told["TimeoutDurationMinutes"] * 60.0, told["TimeoutAction"])
+    names = ("SpotResizeSpecification", "OnDemandResizeSpecification")
+    found = [(fleet.resize.get(name) or {}).get("TimeoutDurationMinutes") for name in names]
+    minutes = next((one for one in found if one is not None), None)
+    return None if minutes is None else (minutes * 60.0, "STOP")
+
+
+def late(driver: Driver, fleet: Fleet) -> str:
+    """What the fleet's timeout demands now; empty while it has not come."""
+    limit = timeout(fleet)
+    if limit is None or fleet.since is None:
+        return ""
+    seconds, action = limit
+    return action if time.time() - fleet.since >= driver.service.clock.true(seconds) else ""

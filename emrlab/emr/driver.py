@@ -17,15 +17,16 @@ from ..applications.launch import start_up
 from ..errors import LabError
 from ..nodes.artifacts import Store
 from ..nodes.node import Node
-from . import bootstrap, capacity, public_access, ssh_access
+from . import bootstrap, provisioning, public_access, ssh_access
 from .aws import Unanswered
-from .chores import CHORES
+from .chores import CHORES, FAREWELLS
 from .log_archive import LogArchive
 from .machines import Machines, dead
 from .reconfiguration import Reconfiguration
-from .records import Cluster, Group, Instance, Step
+from .records import Cluster, Fleet, Group, Instance, Step
 from .resize import Resize
 from .s3 import S3
+from .spot_market import market
 from .states import STEP_ACTIVE, WrongTransition
 from .step_run import StepRun
 
@@ -62,6 +63,8 @@ class Driver(threading.Thread):
         self.archived = time.monotonic()
         self.runs: dict[str, StepRun] = {}
         self.resizes: dict[str, Resize | Reconfiguration] = {}  # by group or fleet
+        self.market = market(service.home)
+        self.zone: str = cluster.ec2["Ec2AvailabilityZone"]
         self.going: set[str] = set()  # EC2 ids of instances that are being decommissioned
         self.awake = False
 
@@ -150,20 +153,22 @@ class Driver(threading.Thread):
                 raise Ending(cluster.reason_code, cluster.reason)
             cluster.reason = text
 
-    def each(self, kind: type[Group] | type[Instance], state: str) -> None:
-        """All groups or instances that are not over go on to ``state``."""
+    def each(self, state: str, *kinds: type[Group] | type[Fleet] | type[Instance]) -> None:
+        """All groups, fleets or instances that are not over go on to ``state``."""
         with self.history.transaction():
-            for one in self.history.of(kind, self.cluster_id):
-                if not one.over and one.state != state:
-                    with self.history.changing(kind, one.id) as record:
-                        record.move(state)
+            for kind in kinds:
+                for one in self.history.of(kind, self.cluster_id):
+                    if not one.over and one.state != state:
+                        with self.history.changing(kind, one.id) as record:
+                            record.move(state)
 
     def provision(self) -> None:
         """STARTING: instances, and everything they need from elsewhere."""
         self.admit()
-        for group in self.history.of(Group, self.cluster_id):
-            wanted = capacity.plan(self, group).launch
-            self.history.add(*self.machines.make(group, wanted))
+        try:
+            provisioning.provision(self)
+        except provisioning.TimedOut as late:
+            raise Ending("INSTANCE_FLEET_TIMEOUT", str(late), errors=True) from late
         self.machines.site.launched = len(self.machines.site.workers)
         with self.history.changing(Cluster, self.cluster_id) as cluster:
             cluster.master = self.machines.master.address
@@ -202,8 +207,7 @@ class Driver(threading.Thread):
     def bootstrap(self) -> None:
         """BOOTSTRAPPING, first part: the cluster's bootstrap actions on every node."""
         self.move("BOOTSTRAPPING", "Running bootstrap actions")
-        self.each(Group, "BOOTSTRAPPING")
-        self.each(Instance, "BOOTSTRAPPING")
+        self.each("BOOTSTRAPPING", Group, Fleet, Instance)
         master = self.machines.master
         nodes = [(node.folder.name, node is master, node) for node in self.machines.nodes]
         try:
@@ -222,8 +226,7 @@ class Driver(threading.Thread):
             ec2 = self.machines.master.folder.name
             said = f"On the master instance ({ec2}), application provisioning failed: {error}"
             raise Ending("BOOTSTRAP_FAILURE", said, errors=True) from error
-        self.each(Instance, "RUNNING")
-        self.each(Group, "RUNNING")
+        self.each("RUNNING", Instance, Group, Fleet)
 
     def work(self) -> None:
         """RUNNING and WAITING: steps, until there is a reason to end."""
@@ -317,6 +320,11 @@ class Driver(threading.Thread):
             run.interrupt()
         for run in self.runs.values():
             run.join(STEP_SECONDS)
+        for farewell in FAREWELLS:
+            try:
+                farewell(self)
+            except Exception:
+                log.exception("the end of %s goes on without %s", self.cluster_id, farewell.__module__)
         nodes = self.machines.nodes
         if nodes:
             with ThreadPoolExecutor(len(nodes)) as pool:
@@ -350,7 +358,7 @@ class Driver(threading.Thread):
             if ending.details:
                 cluster.error_details = [ending.details]
         self.cancel_pending("Cancelled because the cluster is being terminated")
-        self.each(Group, "TERMINATING")
+        self.each("TERMINATING", Group, Fleet)
 
     def over(self, ending: Ending) -> None:
         close(self.service, self.cluster_id, ending.errors)
@@ -366,10 +374,11 @@ def close(service: EmrService, cluster_id: str, errors: bool) -> None:
         if not instance.over:
             with history.changing(Instance, instance.id) as gone:
                 gone.move("TERMINATED", "Instance was terminated.", "CLUSTER_TERMINATED")
-    for group in history.of(Group, cluster_id):
-        if not group.over:
-            with history.changing(Group, group.id) as ended:
-                ended.move("TERMINATED", "Job flow terminated", "CLUSTER_TERMINATED")
+    for kind in (Group, Fleet):
+        for one in history.of(kind, cluster_id):
+            if not one.over:
+                with history.changing(kind, one.id) as ended:
+                    ended.move("TERMINATED", "Job flow terminated", "CLUSTER_TERMINATED")
     with history.changing(Cluster, cluster_id) as cluster:
         cluster.move("TERMINATED_WITH_ERRORS" if errors else "TERMINATED", cluster.reason, cluster.reason_code)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import ids, request
+from . import checks, ids
 from .errors import validation
 from .records import Fleet
 
@@ -89,12 +89,12 @@ def check_types(
         raise validation(f"The {role.lower()} instance fleet has the instance type {twice[0]} more than once.")
     for one in types:
         check_type(role, one)
-        request.check_configurations(one.get("Configurations") or [], applications)
+        checks.check_configurations(one.get("Configurations") or [], applications)
 
 
 def check_type(role: str, one: Mapping[str, Any]) -> None:
     name, units = one["InstanceType"], one.get("WeightedCapacity")
-    request.check_type(name)
+    checks.check_type(name)
     if role == "MASTER" and units not in (None, 1):
         raise validation(f"WeightedCapacity is 1 for a master instance fleet, not {units} ({name}).")
     if units is not None and units < 1:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..applications import resolve
-from . import ids, releases
+from . import checks, fleet_request, group_request, ids, releases
 from .errors import not_built, validation
-from .instance_types import all_types
-from .records import Cluster, Group, Step
+from .records import Cluster, Fleet, Group, Step
 
 # Parameters whose behaviour is not built: taking them would be a lie.
 NOT_BUILT = {
@@ -36,12 +34,10 @@ EC2 = {
     "AdditionalMasterSecurityGroups": "AdditionalMasterSecurityGroups",
     "AdditionalSlaveSecurityGroups": "AdditionalSlaveSecurityGroups",
 }
-NODES = 100  # as many as one machine can be asked to start
 STEPS = 256  # active at a time ("Submit work to a cluster")
-NAMES = {"MASTER": "Master Instance Group", "CORE": "Core Instance Group", "TASK": "Task Instance Group"}
 
 
-def cluster(params: dict[str, Any], account: str, region: str) -> tuple[Cluster, list[Group], list[Step]]:
+def cluster(params: dict[str, Any], account: str, region: str) -> tuple[Cluster, list[Group] | list[Fleet], list[Step]]:
     """The records of a new cluster. Raises ``AwsError``."""
     for name, told in NOT_BUILT.items():
         if params.get(name):
@@ -52,7 +48,7 @@ def cluster(params: dict[str, Any], account: str, region: str) -> tuple[Cluster,
     asked = [one.get("Name", "") for one in params.get("Applications") or []]
     applications = [one.name for one in releases.applications(asked or ["Hadoop"])]
     configurations = params.get("Configurations") or []
-    check_configurations(configurations, applications)
+    checks.check_configurations(configurations, applications)
     instances = params["Instances"]
     concurrency = params.get("StepConcurrencyLevel", 1)
     if not 1 <= concurrency <= STEPS:
@@ -81,112 +77,23 @@ def cluster(params: dict[str, Any], account: str, region: str) -> tuple[Cluster,
         replaces_unhealthy=params.get("UnhealthyNodeReplacement"),
         extended_support=bool(params.get("ExtendedSupport", False)),
     )
-    made = groups(cluster_id, instances, applications)
+    made = collections(cluster_id, instances, applications)
+    if instances.get("InstanceFleets"):
+        found.collection = "INSTANCE_FLEET"
     new_steps = steps(cluster_id, params.get("Steps") or [], concurrency)
     check_count(len(new_steps), 0)
     return found, made, new_steps
 
 
-def groups(cluster_id: str, instances: Mapping[str, Any], applications: list[str]) -> list[Group]:
-    """The instance groups that ``Instances`` asks for, in either of its two ways."""
-    if instances.get("InstanceFleets"):
-        raise not_built("Instances.InstanceFleets, which EMR has,")
-    asked = instances.get("InstanceGroups") or []
-    short = [name for name in ("MasterInstanceType", "SlaveInstanceType", "InstanceCount") if instances.get(name)]
-    if asked and short:
-        raise validation(f"InstanceGroups and {short[0]} exclude each other. Give one of them.")
-    if not asked:
-        asked = uniform(instances)
-    made = [group(cluster_id, one, applications) for one in asked]
-    roles = [one.role for one in made]
-    if roles.count("MASTER") != 1:
-        raise validation(
-            f"A cluster has exactly one master instance group. InstanceGroups has {roles.count('MASTER')}."
-        )
-    if roles.count("CORE") > 1:
-        raise validation("A cluster has at most one core instance group.")
-    if "TASK" in roles and "CORE" not in roles:
-        raise validation("A task instance group needs a core instance group beside it.")
-    if sum(one.requested for one in made) > NODES:
-        raise validation(f"This machine cannot be asked for more than {NODES} instances. Ask for fewer.")
-    return made
-
-
-def uniform(instances: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """``MasterInstanceType``, ``SlaveInstanceType`` and ``InstanceCount`` as instance groups."""
-    count, master = instances.get("InstanceCount", 0), instances.get("MasterInstanceType")
-    if not count or not master:
-        raise validation("Instances needs InstanceGroups, or InstanceCount and MasterInstanceType.")
-    if count < 1:
-        raise validation("InstanceCount must be at least 1.")
-    found = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}]
-    if count > 1:
-        worker = instances.get("SlaveInstanceType") or master
-        found.append({"InstanceRole": "CORE", "InstanceType": worker, "InstanceCount": count - 1})
-    return found
-
-
-def group(cluster_id: str, asked: Mapping[str, Any], applications: list[str]) -> Group:
-    role, count, name = asked["InstanceRole"], asked["InstanceCount"], asked["InstanceType"]
-    if asked.get("AutoScalingPolicy"):
-        raise not_built("AutoScalingPolicy, which EMR has,")
-    if asked.get("CustomAmiId"):
-        raise not_built("CustomAmiId of an instance group, which EMR has,")
-    check_type(name)
-    if role == "MASTER" and count != 1:
-        if count == 3:
-            raise not_built("A cluster with three master nodes, which EMR has,")
-        raise validation(f"The master instance group has 1 instance (or 3), not {count}.")
-    if count < 0 or (role == "CORE" and count < 1):
-        raise validation(
-            f"The {role.lower()} instance group needs at least 1 instance, not {count}. Leave it out for none."
-        )
-    check_configurations(asked.get("Configurations") or [], applications)
-    return Group(
-        id=ids.made("ig"),
-        cluster=cluster_id,
-        state="PROVISIONING",
-        name=asked.get("Name") or NAMES[role],
-        role=role,
-        instance_type=name,
-        requested=count,
-        market=asked.get("Market") or "ON_DEMAND",
-        bid_price=asked.get("BidPrice", ""),
-        configurations=asked.get("Configurations") or [],
-        last_good=asked.get("Configurations") or [],
-        ebs=asked.get("EbsConfiguration") or {},
-    )
-
-
-def check_type(name: str) -> None:
-    if name not in all_types():
-        family = name.partition(".")[0]
-        near = [one for one in all_types() if one.partition(".")[0] == family] or [
-            "m5.xlarge",
-            "r5.xlarge",
-            "c5.xlarge",
-        ]
-        raise validation(
-            f"Instance type '{name}' is not supported. Some that are: {', '.join(near[:6])}; "
-            "ListSupportedInstanceTypes lists all."
-        )
-
-
-def check_configurations(configurations: Iterable[Mapping[str, Any]], applications: list[str]) -> None:
-    """Refuse classifications that none of the applications reads, as EMR does."""
-    known = frozenset().union(*(one.classifications for one in resolve(applications)))
-    for one in configurations:
-        name = one.get("Classification", "")
-        if name not in known:
-            raise validation(
-                f"The classification '{name}' belongs to none of the applications {', '.join(applications)}. "
-                f"These do: {', '.join(sorted(known))}."
-            )
-        for nested in one.get("Configurations") or []:
-            if nested.get("Classification") != "export" or not name.endswith("-env"):
-                raise validation(
-                    f"'{nested.get('Classification')}' cannot stand inside '{name}': only export in …-env can."
-                )
+def collections(cluster_id: str, instances: Mapping[str, Any], applications: list[str]) -> list[Group] | list[Fleet]:
+    """The instance groups or fleets that ``Instances`` asks for."""
+    fleets = instances.get("InstanceFleets")
+    if not fleets:
+        return group_request.groups(cluster_id, instances, applications)
+    for name in ("InstanceGroups", "MasterInstanceType", "SlaveInstanceType", "InstanceCount"):
+        if instances.get(name):
+            raise validation(f"InstanceFleets and {name} exclude each other. Give one of them.")
+    return fleet_request.fleets(cluster_id, fleets, applications)
 
 
 def log_uri(given: str) -> str:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from ..applications.hadoop_drain import drain, readmit
 from ..applications.launch import start_up
-from . import bootstrap, capacity
-from .records import Collection, Instance
+from . import bootstrap, capacity, provisioning
+from .records import Collection, Fleet, Instance
 from .states import WrongTransition
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ class Resize(threading.Thread):
             elif plan.leave:
                 self.shrink(plan.leave)
             elif plan.waiting:
+                collection = self.collection
+                if isinstance(collection, Fleet) and provisioning.give_up(self.driver, collection):
+                    continue
                 self.say(plan.waiting)
                 self.driver.service.stopping.wait(LOOK_SECONDS)
             else:
@@ -114,7 +117,7 @@ class Resize(threading.Thread):
         """Instances leave: those told to, at once; the others when nothing is lost with them."""
         now = [one for one in leaving if capacity.at_once(self.collection, one)]
         for one in now:
-            self.driver.lose(one, "Instance was terminated by request.", "USER_REQUEST")
+            self.driver.lose(one, "Instance was terminated by request.", "")
         later = [one for one in leaving if one not in now]
         if not later:
             return
@@ -130,6 +133,6 @@ class Resize(threading.Thread):
             )
             if gone:
                 for one in later:
-                    self.driver.lose(one, "Instance was terminated.", "USER_REQUEST")
+                    self.driver.lose(one, "Instance was terminated when the cluster was resized.", "")
             elif not self.stopped():
                 readmit(self.machines.site, members)

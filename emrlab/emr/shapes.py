@@ -11,7 +11,7 @@ from typing import Any
 from ..applications import catalogue
 from . import ids
 from .instance_types import all_types
-from .records import Cluster, Group, Instance, Record, Step
+from .records import Cluster, Fleet, Group, Instance, Record, Step
 
 Shape = dict[str, Any]
 
@@ -54,7 +54,7 @@ def cluster(record: Cluster, instances: Iterable[Instance]) -> Shape:
     return {
         **cluster_summary(record, instances),
         "Ec2InstanceAttributes": record.ec2,
-        "InstanceCollectionType": "INSTANCE_GROUP",
+        "InstanceCollectionType": record.collection,
         "LogUri": record.log_uri or None,
         "ReleaseLabel": record.release,
         "AutoTerminate": not record.keep_alive,
@@ -109,16 +109,49 @@ def group(record: Group, running: int) -> Shape:
         "ConfigurationsVersion": record.version,
         "LastSuccessfullyAppliedConfigurations": record.last_good,
         "LastSuccessfullyAppliedConfigurationsVersion": record.last_good_version,
-        "EbsBlockDevices": devices(record),
+        "EbsBlockDevices": devices(record.ebs),
         "EbsOptimized": record.ebs.get("EbsOptimized"),
         "ShrinkPolicy": record.shrink,
     }
 
 
-def devices(record: Group) -> list[Shape]:
-    """``EbsBlockDevices`` of a group: each volume that was asked for, as EMR names its devices."""
+def fleet(record: Fleet, instances: Iterable[Instance]) -> Shape:
+    """``instances``: of the cluster. Only those that run are provisioned capacity."""
+    units = {"ON_DEMAND": 0, "SPOT": 0}
+    for one in instances:
+        if one.group == record.id and one.state == "RUNNING":
+            units[one.market] += one.weight
+    return {
+        "Id": record.id,
+        "Name": record.name or None,
+        "Status": status(record),
+        "InstanceFleetType": record.role,
+        "TargetOnDemandCapacity": record.target_on_demand,
+        "TargetSpotCapacity": record.target_spot,
+        "ProvisionedOnDemandCapacity": units["ON_DEMAND"],
+        "ProvisionedSpotCapacity": units["SPOT"],
+        "InstanceTypeSpecifications": [type_specification(one) for one in record.types],
+        "LaunchSpecifications": record.launch or None,
+        "ResizeSpecifications": record.resize or None,
+        "Context": record.context or None,
+    }
+
+
+def type_specification(config: Mapping[str, Any]) -> Shape:
+    ebs = config.get("EbsConfiguration") or {}
+    told = {name: value for name, value in config.items() if name != "EbsConfiguration"}
+    return {
+        "WeightedCapacity": 1,
+        **told,
+        "EbsBlockDevices": devices(ebs),
+        "EbsOptimized": ebs.get("EbsOptimized"),
+    }
+
+
+def devices(ebs: Mapping[str, Any]) -> list[Shape]:
+    """``EbsBlockDevices`` of an ``EbsConfiguration``: each volume that was asked for, as EMR names its devices."""
     found: list[Shape] = []
-    for one in record.ebs.get("EbsBlockDeviceConfigs") or []:
+    for one in ebs.get("EbsBlockDeviceConfigs") or []:
         for _ in range(one.get("VolumesPerInstance") or 1):
             device = f"/dev/sd{chr(ord('b') + len(found) % 25)}"
             found.append({"VolumeSpecification": one["VolumeSpecification"], "Device": device})
@@ -134,7 +167,7 @@ def instance(record: Instance) -> Shape:
         "PrivateDnsName": record.name,
         "PrivateIpAddress": record.address,
         "Status": status(record),
-        "InstanceGroupId": record.group,
+        "InstanceFleetId" if record.group.startswith("if-") else "InstanceGroupId": record.group,
         "Market": record.market,
         "InstanceType": record.instance_type,
         "EbsVolumes": [],

@@ -80,7 +80,9 @@ def test_it_grows_and_shrinks(life):
     # Of equals the newest leave.
     assert living(life, group_id) == first[:1]
     over = life.ask("ListInstances", ClusterId=life.id, InstanceStates=["TERMINATED"])["Instances"]
-    assert {one["Status"]["StateChangeReason"]["Code"] for one in over} == {"USER_REQUEST"}
+    assert {one["Status"]["StateChangeReason"]["Message"] for one in over} == {
+        "Instance was terminated when the cluster was resized."
+    }
     assert core(life)["RequestedInstanceCount"] == 1
 
 

@@ -80,7 +80,7 @@ REFUSED = {
     "groups and a count": (wanted(**groups(("MASTER", "m5.xlarge", 1), InstanceCount=3)), "exclude each other"),
     "fleets": (
         wanted(Instances={"InstanceFleets": [{"InstanceFleetType": "MASTER"}]}),
-        "InstanceFleets, .* not emulated",
+        "InstanceFleets and MasterInstanceType exclude each other",
     ),
     "scaling": (
         wanted(ManagedScalingPolicy={"ComputeLimits": {}}),

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from ..driver import Driver
 
 CHORES: list[Callable[[Driver], None]] = []
+# What is done once when a cluster ends: its steps are over, its nodes still run. None may take long.
+FAREWELLS: list[Callable[[Driver], None]] = []
+
+
+def farewell(function: Callable[[Driver], None]) -> Callable[[Driver], None]:
+    """Have ``function`` done at the end. Its module is imported by ``service``."""
+    FAREWELLS.append(function)
+    return function
 
 
 def chore(function: Callable[[Driver], None]) -> Callable[[Driver], None]:

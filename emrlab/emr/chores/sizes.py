@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from .. import capacity
+from ..provisioning import collections
 from ..reconfiguration import Reconfiguration
 from ..records import Collection, Fleet, Group
 from ..resize import Resize
@@ -28,16 +30,13 @@ def look(driver: Driver) -> None:
             continue
         if collection.state == "RUNNING" and collection.role != "MASTER" and differs(driver, collection):
             with driver.history.changing(type(collection), collection.id) as now:
+                if isinstance(now, Fleet):
+                    now.since = time.time()
                 now.move("RESIZING")
         elif collection.state not in RESIZES:
             continue
         driver.resizes[collection.id] = Resize(driver, collection)
         driver.resizes[collection.id].start()
-
-
-def collections(driver: Driver) -> list[Collection]:
-    history = driver.history
-    return [*history.of(Group, driver.cluster_id), *history.of(Fleet, driver.cluster_id)]
 
 
 def differs(driver: Driver, collection: Collection) -> bool:

@@ -1,8 +1,10 @@
 """EMR's operations, by what they are about. Importing a module here registers its operations."""
 
 from . import (
+    app_uis,
     attributes,
     clusters,
+    instance_fleets,
     instance_groups,
     instances,
     job_flows,
@@ -17,8 +19,10 @@ from . import (
 )
 
 __all__ = [
+    "app_uis",
     "attributes",
     "clusters",
+    "instance_fleets",
     "instance_groups",
     "instances",
     "job_flows",

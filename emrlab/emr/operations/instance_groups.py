@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import errors, ids, reconfiguration, request
+from .. import checks, errors, group_request, ids, reconfiguration
 from ..records import Cluster, Group, Instance
 from ..registry import Call, operation
 
@@ -38,8 +38,8 @@ def add_instance_groups(call: Call, params: dict[str, Any]) -> dict[str, Any]:
             raise errors.validation("A task instance group needs a core instance group beside it.")
         if len(have) + len(asked) > GROUPS:
             raise errors.validation(f"A cluster may have {GROUPS} instance groups.")
-        new = [request.group(cluster.id, one, cluster.applications) for one in asked]
-        check_nodes(sum(one.requested for one in [*have, *new]))
+        new = [group_request.group(cluster.id, one, cluster.applications) for one in asked]
+        checks.check_instances(sum(one.requested for one in [*have, *new]))
         history.add(*new)
     call.service.wake(cluster.id)
     arn = ids.cluster_arn(cluster.region, cluster.account, cluster.id)
@@ -63,7 +63,7 @@ def modify_instance_groups(call: Call, params: dict[str, Any]) -> None:
             else:
                 resize(call, group, one)
         for cluster_id in clusters:
-            check_nodes(sum(one.requested for one in history.of(Group, cluster_id) if not one.over))
+            checks.check_instances(sum(one.requested for one in history.of(Group, cluster_id) if not one.over))
     for cluster_id in clusters:
         call.service.wake(cluster_id)
 
@@ -117,7 +117,7 @@ def reconfigure(call: Call, cluster: Cluster, group: Group, asked: Mapping[str, 
             f"The instance group {group.id} is {group.state}: it can be reconfigured when it is RUNNING."
         )
     new = asked.get("Configurations") or []
-    request.check_configurations(new, cluster.applications)
+    checks.check_configurations(new, cluster.applications)
     if asked.get("ReconfigurationType") == "MERGE":
         new = reconfiguration.merged(group.configurations, new)
     with call.service.history.changing(Group, group.id) as now:
@@ -137,8 +137,3 @@ def check_groups(cluster: Cluster) -> None:
             "Instance fleets and instance groups are mutually exclusive. The EMR cluster specified in the request uses "
             "instance fleets. The operation requires a cluster that uses instance groups."
         )
-
-
-def check_nodes(count: int) -> None:
-    if count > request.NODES:
-        raise errors.validation(f"This machine cannot be asked for more than {request.NODES} instances. Ask for fewer.")

@@ -1,4 +1,4 @@
-"""Instance groups and instances."""
+"""Instance groups and instances, as they are."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 from .. import errors, shapes
 from ..paging import page
-from ..records import Group, Instance
+from ..records import Collection, Fleet, Group, Instance
 from ..registry import Call, operation
+from .instance_fleets import check_fleets
+from .instance_groups import check_groups
 
 PAGE = 500
 LIVING = ("AWAITING_FULFILLMENT", "PROVISIONING", "BOOTSTRAPPING", "RUNNING")
@@ -16,6 +18,7 @@ LIVING = ("AWAITING_FULFILLMENT", "PROVISIONING", "BOOTSTRAPPING", "RUNNING")
 @operation("ListInstanceGroups")
 def list_instance_groups(call: Call, params: dict[str, Any]) -> dict[str, Any]:
     cluster = call.cluster(params["ClusterId"])
+    check_groups(cluster)
     history = call.service.history
     running = [one.group for one in history.of(Instance, cluster.id, ["RUNNING"])]
     items, more = page(history.of(Group, cluster.id), params, PAGE)
@@ -25,19 +28,21 @@ def list_instance_groups(call: Call, params: dict[str, Any]) -> dict[str, Any]:
 @operation("ListInstances")
 def list_instances(call: Call, params: dict[str, Any]) -> dict[str, Any]:
     cluster = call.cluster(params["ClusterId"])
-    if params.get("InstanceFleetId") or params.get("InstanceFleetType"):
-        raise errors.invalid(
-            "Instance fleets and instance groups are mutually exclusive, and this cluster uses instance groups."
-        )
+    by_group = [name for name in ("InstanceGroupId", "InstanceGroupTypes") if params.get(name)]
+    by_fleet = [name for name in ("InstanceFleetId", "InstanceFleetType") if params.get(name)]
+    if by_group:
+        check_groups(cluster)
+    if by_fleet:
+        check_fleets(cluster)
     history = call.service.history
-    groups = history.of(Group, cluster.id)
-    wanted = {one.id for one in groups}
-    if params.get("InstanceGroupTypes"):
-        wanted = {one.id for one in groups if one.role in params["InstanceGroupTypes"]}
-    if group_id := params.get("InstanceGroupId"):
-        if group_id not in {one.id for one in groups}:
-            raise errors.invalid(f"Instance group id '{group_id}' is not valid.")
-        wanted &= {group_id}
+    of: list[Collection] = [*history.of(Group, cluster.id), *history.of(Fleet, cluster.id)]
+    roles = params.get("InstanceGroupTypes") or [params[name] for name in by_fleet if name == "InstanceFleetType"]
+    wanted = {one.id for one in of if not roles or one.role in roles}
+    for name, said in (("InstanceGroupId", "Instance group"), ("InstanceFleetId", "Instance fleet")):
+        if one_id := params.get(name):
+            if one_id not in {one.id for one in of}:
+                raise errors.invalid(f"{said} id '{one_id}' is not valid.")
+            wanted &= {one_id}
     found = [one for one in history.of(Instance, cluster.id, params.get("InstanceStates") or ()) if one.group in wanted]
     items, more = page(found, params, PAGE)
     return {"Instances": [shapes.instance(one) for one in items], **more}
