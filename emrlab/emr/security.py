@@ -240,6 +240,11 @@ def check_disk(found: Json, path: str) -> None:
             raise wrong(f"{path}.EnableEbsEncryption", "needs AwsKms as EncryptionKeyProviderType")
 
 
+def enabled(within: Json, name: str, switch_name: str) -> bool:
+    """Whether a part is there and not switched off."""
+    return name in within and within[name].get(switch_name) not in (False, "false")
+
+
 # What clusters make of it
 
 
@@ -252,8 +257,8 @@ def unenforced(found: Json) -> list[str]:
         "encryption in transit": on(encryption.get("EnableInTransitEncryption")),
         "encryption at rest": on(encryption.get("EnableAtRestEncryption")),
         "Kerberos": "KerberosConfiguration" in authentication,
-        "IAM Identity Center": "IdentityCenterConfiguration" in authentication,
-        "LDAP": "LDAPConfiguration" in authentication,
+        "IAM Identity Center": enabled(authentication, "IdentityCenterConfiguration", "EnableIdentityCenter"),
+        "LDAP": enabled(authentication, "LDAPConfiguration", "EnableLDAPAuthentication"),
         "IAM roles for EMRFS": bool(authorization.get("EmrFsConfiguration", {}).get("RoleMappings")),
         "runtime roles": on(authorization.get("IAMConfiguration", {}).get("EnableApplicationScopedIAMRole")),
         "Lake Formation": "LakeFormationConfiguration" in authorization,
