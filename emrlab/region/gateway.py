@@ -17,6 +17,7 @@ from ..errors import AwsError
 from ..home import Home
 from . import ministack_hooks, owners, protocol
 from .answers import answer, begin, shaped
+from .audit import Audit, Note
 from .borrowed import Borrowed, Message, Receive, Send, stored
 from .control import HEALTH
 from .owners import Owner, Service
@@ -54,6 +55,7 @@ class Gateway:
         self.about = {"home": str(home.root), **about}
         self.emr = emr
         self.borrowed = borrowed
+        self.audit: Audit | None = None  # records for CloudTrail
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="emr")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -70,9 +72,12 @@ class Gateway:
             )
             return
         service: Service | None = None
+        note = Note(request, request_id, scope.get("client"))
+        if self.audit:
+            send = note.listening(send)
         try:
-            who = identity(request)
-            service = owners.service(who.scope)
+            who = note.who = identity(request)
+            service = note.service = owners.service(who.scope)
             if service is None:
                 known = ", ".join(sorted(owners.SERVICES))
                 raise AwsError(
@@ -89,6 +94,9 @@ class Gateway:
             code = "InternalServerException" if service and service.owner is Owner.EMRLAB else "InternalError"
             crash = AwsError(code, f"emrlab failed on this request; its log has the reason under {request_id}.", 500)
             await refuse(send, service, request, crash, request_id)
+        finally:
+            if self.audit:
+                self.audit.take(note)
 
     async def serve(
         self,

@@ -61,6 +61,9 @@ class Request:
     query: dict[str, list[str]]
     headers: dict[str, str]
     body: bytes = b""
+    # What was read of it.
+    call: Call | None = None
+    params: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,11 @@ def dialect(service: Service | None, request: Request) -> str:
 
 def identify(service: Service, request: Request) -> Call:
     """The operation a request asks for. Raises ``AwsError`` when the service has no such operation."""
+    request.call = operation_of(service, request)
+    return request.call
+
+
+def operation_of(service: Service, request: Request) -> Call:
     protocol = dialect(service, request)
     unknown = CODES[protocol].unknown
     if protocol.startswith("rest-"):
@@ -159,6 +167,7 @@ def parse(call: Call, request: Request, strict: bool) -> dict[str, Any]:
         raise AwsError(codes.type, str(error)) from None
     except ValueError as error:
         raise AwsError(codes.malformed, f"The request could not be read: {error}") from None
+    request.params = found
     if report := reader.report():
         raise AwsError(codes.constraint, report)
     return found

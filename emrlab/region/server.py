@@ -23,10 +23,13 @@ import uvicorn
 
 from ..errors import LabError
 from ..home import Home, home
-from . import control, credentials, ministack_hooks, warden
+from . import control, credentials, ministack_hooks, ministack_trails, warden
+from .audit import Audit
+from .audit_store import AuditStore
 from .borrowed import Borrowed
 from .event_bus import EventBus
 from .gateway import Gateway, build_app
+from .trails import Trails
 
 if TYPE_CHECKING:
     from ..emr.service import EmrService
@@ -146,6 +149,25 @@ async def serving(app: Gateway, listener: socket.socket) -> AsyncIterator[Server
         await task
 
 
+@contextlib.asynccontextmanager
+async def auditing(app: Gateway, place: Home, bus: EventBus) -> AsyncIterator[None]:
+    """What ``app`` is asked inside the block is recorded, and delivered by CloudTrail's trails."""
+    from ..emr.clock import Clock
+
+    store = AuditStore(place.region / "audit.sqlite")
+    trails = Trails(store, app.borrowed, bus, Clock(place).true)
+    audit = app.audit = Audit(store, trails.tell)
+    ministack_trails.install(audit.lookup, trails.status)
+    audit.start()
+    task = asyncio.create_task(trails.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.to_thread(audit.stop)
+
+
 async def run(place: Home, listener: socket.socket, life: int, report: Reports) -> None:
     """Serve until SIGTERM, or until the warden has died."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -165,9 +187,10 @@ async def run(place: Home, listener: socket.socket, life: int, report: Reports) 
     }
     borrowed = Borrowed()
     await borrowed.start()
-    emr = await asyncio.to_thread(load_emr, place, endpoint, EventBus(borrowed.keeper, loop))
+    bus = EventBus(borrowed.keeper, loop)
+    emr = await asyncio.to_thread(load_emr, place, endpoint, bus)
     app = build_app(place, emr=None, borrowed=borrowed, **{key: about[key] for key in about if key != "home"})
-    async with serving(app, listener):
+    async with auditing(app, place, bus), serving(app, listener):
         report("say", "The endpoint answers; EMR looks at what an earlier run left …")
         await asyncio.to_thread(emr.start)  # it uses S3; asked before, it would take new clusters for lost ones
         app.emr = emr
