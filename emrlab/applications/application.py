@@ -58,13 +58,16 @@ class Member:
 
 @dataclass
 class Site:
-    """A cluster as applications see it. ``endpoint``: of AWS's services; ``keys``: (access key, secret)."""
+    """A cluster as applications see it. ``endpoint``: of AWS's services.
+
+    ``keys``: (access key, secret); None: each node has its role's, from its instance metadata.
+    """
 
     members: list[Member]
     applications: tuple[str, ...]
     endpoint: str
     region: str
-    keys: tuple[str, str]
+    keys: tuple[str, str] | None
     # What applications add to each other's files, before anybody's Configurations.
     additions: Settings = field(default_factory=dict)
     # Core nodes it was launched with; nodes that come later get the same settings. 0: those it has now.

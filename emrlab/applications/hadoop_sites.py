@@ -16,7 +16,10 @@ APP_LOGS = "/var/log/hadoop-yarn/apps"
 # What containers take over from their NodeManager: first of all whose they are.
 PASSED = (
     "EMRLAB_OWNER,EMRLAB_NODE,EMRLAB_NODE_IP,EMRLAB_NODE_NAME,"
-    "JAVA_HOME,HADOOP_CONF_DIR,SPARK_HOME,PATH,LANG,TZ,TMPDIR,MALLOC_ARENA_MAX"
+    "JAVA_HOME,HADOOP_CONF_DIR,SPARK_HOME,PATH,LANG,TZ,TMPDIR,MALLOC_ARENA_MAX,"
+    # AWS clients in a container are those of its node.
+    "AWS_ENDPOINT_URL,AWS_REGION,AWS_DEFAULT_REGION,AWS_CONFIG_FILE,AWS_SHARED_CREDENTIALS_FILE,"
+    "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_EC2_METADATA_SERVICE_ENDPOINT,AWS_EC2_METADATA_DISABLED"
 )
 # The wrapper of java puts the jars of Hadoop in place of the last one (see java.py).
 CONTAINERS_PATH = "$HADOOP_CONF_DIR,$EMRLAB_NODE/usr/lib/hadoop/*"

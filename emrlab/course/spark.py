@@ -14,6 +14,11 @@ from ..home import Home
 
 RUNNING = ("RUNNING", "WAITING")
 LOCAL = "local"
+# What stays a process's own when it is on a node.
+OWN = (
+    *("HOME", "USER", "PWD", "PATH"),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SHARED_CREDENTIALS_FILE"),
+)
 LOG4J2 = """\
 rootLogger.level = info
 rootLogger.appenderRef.file.ref = file
@@ -103,8 +108,11 @@ def read(file: Path) -> dict[str, str]:
 
 
 def apply(settings: dict[str, str]) -> None:
-    """Let this process be on the node: its variables, and its Spark before any other on the path."""
-    os.environ.update({name: value for name, value in settings.items() if name not in ("HOME", "USER", "PWD", "PATH")})
+    """Let this process be on the node: its variables, and its Spark before any other on the path.
+
+    What the notebook itself asks of AWS it asks as before, not in the node's name.
+    """
+    os.environ.update({name: value for name, value in settings.items() if name not in OWN})
     if "PATH" in settings:
         os.environ["PATH"] = os.pathsep.join([settings["PATH"], os.environ.get("PATH", "")])
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

@@ -164,6 +164,8 @@ class Driver(threading.Thread):
 
     def provision(self) -> None:
         """STARTING: instances, and everything they need from elsewhere."""
+        if said := roles.refused(self.cluster, self.service.endpoint):
+            raise Ending("VALIDATION_ERROR", said, errors=True)
         self.admit()
         try:
             provisioning.provision(self)

@@ -15,7 +15,7 @@ from ..home import Home
 from ..nodes.addresses import Range, claim, private_name
 from ..nodes.node import Node
 from ..nodes.ssh_gate import open_gate
-from . import ids
+from . import ids, metadata
 from .instance_types import all_types
 from .records import Cluster, Collection, Group, Instance
 from .s3 import SECRET
@@ -53,7 +53,9 @@ class Machines:
         self.ended = False
         self.public_key = ""  # of who may log in to the nodes
         self.gone: list[Node] = []  # nodes that ended before the cluster
-        self.site = Site([], tuple(cluster.applications), endpoint, cluster.region, (cluster.account, SECRET))
+        # Without an instance profile nodes sign as the account.
+        self.keys = None if cluster.ec2.get("IamInstanceProfile") else (cluster.account, SECRET)
+        self.site = Site([], tuple(cluster.applications), endpoint, cluster.region, self.keys)
 
     def make(self, collection: Collection, wanted: Iterable[Wanted]) -> list[Instance]:
         """New instances of a group or fleet, PROVISIONING: folder, address, name. Raises ``LabError``, ``OSError``."""
@@ -86,8 +88,7 @@ class Machines:
         folder = self.home.clusters / self.cluster.id / instance.ec2
         node = Node(folder, instance.address, instance.name, self.home.mark)
         node.make()
-        key, secret = self.site.keys
-        node.settings |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "EMR_CLUSTER_ID": self.cluster.id}
+        node.settings |= metadata.environment(node, self.keys) | {"EMR_CLUSTER_ID": self.cluster.id}
         commands.system(node)
         role: Role = collection.role  # type: ignore[assignment]  # the model knows no other
         settings = merged(configurations(collection, instance.instance_type), merged(self.cluster.configurations))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ..errors import AwsError
 from . import errors
-from .s3 import SECRET
+from .aws import Unanswered, ask, client
 
 if TYPE_CHECKING:
     from .records import Cluster
@@ -33,41 +31,46 @@ class Profile:
 
 @dataclass(frozen=True)
 class Session:
-    """Temporary credentials of a role."""
+    """Temporary credentials of a role (its ARN)."""
 
+    role: str
     access_key: str
     secret: str
     token: str
     began: float
     expires: datetime
 
+    @property
+    def left(self) -> float:
+        """Seconds it will still be good for."""
+        return self.expires.timestamp() - time.time()
+
 
 def profile(endpoint: str, account: str, name: str) -> Profile | None:
     """The instance profile ``name`` (or its ARN); None when IAM has none. Raises ``AwsError`` when it does not say."""
-    try:
-        told = client("iam", endpoint, account).get_instance_profile(InstanceProfileName=name.rpartition("/")[2])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchEntity":
-            return None
-        raise unanswered(error) from error
-    except BotoCoreError as error:
-        raise unanswered(error) from error
-    found = told["InstanceProfile"]
-    role: dict[str, Any] = next(iter(found["Roles"]), {})
-    return Profile(found["Arn"], found["InstanceProfileId"], role.get("RoleName", ""), role.get("Arn", ""))
+    iam = client("iam", endpoint, account, REGION)
+    told = found(iam.get_instance_profile, InstanceProfileName=name.rpartition("/")[2])
+    if told is None:
+        return None
+    one = told["InstanceProfile"]
+    role: dict[str, Any] = next(iter(one["Roles"]), {})
+    return Profile(one["Arn"], one["InstanceProfileId"], role.get("RoleName", ""), role.get("Arn", ""))
 
 
 def exists(endpoint: str, account: str, name: str) -> bool:
     """Whether IAM has the role ``name`` (or its ARN). Raises ``AwsError`` when IAM does not say."""
+    iam = client("iam", endpoint, account, REGION)
+    return found(iam.get_role, RoleName=name.rpartition("/")[2]) is not None
+
+
+def found(operation: Callable[..., Any], **params: Any) -> dict[str, Any] | None:
+    """IAM's answer; None when it has no such thing."""
     try:
-        client("iam", endpoint, account).get_role(RoleName=name.rpartition("/")[2])
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchEntity":
-            return False
-        raise unanswered(error) from error
-    except BotoCoreError as error:
-        raise unanswered(error) from error
-    return True
+        return ask(operation, **params)
+    except Unanswered as error:
+        if error.code == "NoSuchEntity":
+            return None
+        raise AwsError("InternalServerException", f"IAM did not say whether the role exists: {error}", 500) from error
 
 
 def role_arn(account: str, name: str) -> str:
@@ -93,28 +96,9 @@ def refused(cluster: Cluster, endpoint: str) -> str:
 
 
 def assume(endpoint: str, account: str, role: str, session: str) -> Session:
-    """A new session of ``role`` (an ARN). Raises ``ClientError``, ``BotoCoreError``."""
+    """A new session of ``role`` (an ARN). Raises ``Unanswered``."""
     began = time.time()
-    told = client("sts", endpoint, account).assume_role(
-        RoleArn=role, RoleSessionName=session, DurationSeconds=SESSION_SECONDS
-    )["Credentials"]
-    return Session(told["AccessKeyId"], told["SecretAccessKey"], told["SessionToken"], began, told["Expiration"])
-
-
-def unanswered(error: Exception) -> AwsError:
-    return AwsError("InternalServerException", f"IAM did not say whether the role exists: {error}", 500)
-
-
-@functools.lru_cache
-def client(service: str, endpoint: str, account: str) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    return boto3.session.Session().client(
-        service,
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id=account,  # twelve digits are that account's root
-        aws_secret_access_key=SECRET,
-        config=Config(retries={"total_max_attempts": 2}, connect_timeout=5),
-    )
+    sts = client("sts", endpoint, account, REGION)
+    answer = ask(sts.assume_role, RoleArn=role, RoleSessionName=session, DurationSeconds=SESSION_SECONDS)
+    told = answer["Credentials"]
+    return Session(role, told["AccessKeyId"], told["SecretAccessKey"], told["SessionToken"], began, told["Expiration"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import errors, ids, request, security, shapes, states
+from .. import errors, ids, request, roles, security, shapes, states
 from ..paging import marker, place
 from ..records import Cluster, Instance
 from ..registry import Call, operation
@@ -21,6 +21,8 @@ def run_job_flow(call: Call, params: dict[str, Any]) -> dict[str, Any]:
         raise errors.validation(
             f"The bucket of LogUri '{cluster.log_uri}' does not exist. Create it first: aws s3 mb s3://{bucket}"
         )
+    if profile := params.get("JobFlowRole"):
+        roles.check_profile(call.service.endpoint, cluster.account, profile)
     cluster.reason = "Provisioning Amazon EC2 capacity"
     with call.service.history.transaction():  # nobody deletes its security configuration meanwhile
         security.check(call.service.history, cluster)
