@@ -17,7 +17,7 @@ from ..applications.launch import start_up
 from ..errors import LabError
 from ..nodes.artifacts import Store
 from ..nodes.node import Node
-from . import bootstrap, provisioning, public_access, ssh_access
+from . import bootstrap, provisioning, public_access, roles, ssh_access
 from .aws import Unanswered
 from .chores import CHORES, FAREWELLS
 from .log_archive import LogArchive
