@@ -27,6 +27,7 @@ from . import credentials
 ACCOUNT = "123456789012"
 NAME = "us-east-1"
 HEALTH = "/_emrlab/health"
+COSTS = "/_emrlab/costs/"  # and a cluster's id: AWS has no API for what one cluster costs
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 SWEEP_SECONDS = 10.0  # what the warden takes at most

@@ -7,23 +7,25 @@ import json
 import logging
 import re
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 from ..context import RequestContext
 from ..errors import AwsError
 from ..home import Home
-from . import ministack_hooks, owners, protocol
+from . import costs, ministack_hooks, owners, protocol, spot_history
 from .answers import answer, begin, shaped
 from .audit import Audit, Note
 from .borrowed import Borrowed, Message, Receive, Send, stored
-from .control import HEALTH
+from .control import COSTS, HEALTH
 from .owners import Owner, Service
 from .protocol import Answer, Call, Request
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 SIGNED = re.compile(r"AWS4-HMAC-SHA256 .*?Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
 HOSTS = re.compile(r"(?:127\.0\.0\.1|\[::1\]|localhost|[\w.-]+\.localhost)(?::\d+)?")
 READS = re.compile(r"(?:Batch)?(?:Get|List|Describe|Head|Lookup|Search|Simulate|Query|Scan|Filter|Test|Preview)")
@@ -35,6 +37,8 @@ DATA = {"PutObject", "UploadPart"}
 
 class Emr(Protocol):
     """What the gateway needs of ``emrlab.emr.service.EmrService``."""
+
+    history: Any
 
     def call(self, operation: str, params: dict[str, Any], context: RequestContext) -> dict[str, Any]: ...
 
@@ -52,6 +56,7 @@ class Gateway:
     """The ASGI application. ``about``: what the health path tells. ``emr`` is None until it has started."""
 
     def __init__(self, home: Home, about: dict[str, Any], emr: Emr | None, borrowed: Borrowed) -> None:
+        self.home = home
         self.about = {"home": str(home.root), **about}
         self.emr = emr
         self.borrowed = borrowed
@@ -70,6 +75,9 @@ class Gateway:
             await answer(
                 send, Answer(200, {"content-type": "application/json"}, json.dumps(self.about).encode()), request_id
             )
+            return
+        if request.path.startswith(COSTS) and request.method in ("GET", "HEAD") and here(request):
+            await answer(send, await self.in_worker(costs.answer, self.home, self.emr, request.path), request_id)
             return
         service: Service | None = None
         note = Note(request, request_id, scope.get("client"))
@@ -129,6 +137,10 @@ class Gateway:
             )
             await answer(send, await self.own(call, params, context), request_id)
             return
+        if (call.model, call.operation) == spot_history.OPERATION:
+            told = await self.in_worker(spot_history.answer, self.home, call, params, who.region, request_id)
+            await answer(send, told, request_id)
+            return
         await self.borrowed.call(service.owner, call, request, scope, shaped(send, call, request_id))
         if changes(request, call):
             self.borrowed.keeper.touch(service.scope)
@@ -140,6 +152,9 @@ class Gateway:
         loop = asyncio.get_running_loop()
         result = await loop.run_in_executor(self.workers, self.emr.call, call.operation, params, context)
         return protocol.json_answer(call, result)
+
+    async def in_worker(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.workers, work, *arguments)
 
     async def serve_s3(
         self, service: Service, who: Identity, request: Request, request_id: str, receive: Receive, send: Send
@@ -190,7 +205,7 @@ def read(scope: Message) -> Request:
 
 def identity(request: Request) -> Identity:
     """Who signed the request, from its header or its presigned URL. Raises ``AwsError`` when nobody did."""
-    if not HOSTS.fullmatch(request.headers.get("host", "localhost")):
+    if not here(request):
         raise AwsError("AccessDenied", "The region answers to 127.0.0.1 and localhost only: use its endpoint.", 403)
     if found := SIGNED.match(request.headers.get("authorization", "")):
         return Identity(found[1], found[3], found[4])
@@ -204,6 +219,11 @@ def identity(request: Request) -> Identity:
         'This request is not signed. Use an AWS client; in a shell first: eval "$(emrlab env)"',
         403,
     )
+
+
+def here(request: Request) -> bool:
+    """Whether the client knows where it is: a page from elsewhere may have led a browser here by a name of its own."""
+    return HOSTS.fullmatch(request.headers.get("host", "localhost")) is not None
 
 
 def virtual_host(request: Request) -> None:

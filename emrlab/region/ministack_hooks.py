@@ -76,6 +76,12 @@ def s3() -> ModuleType:
     return module
 
 
+def zone_id(zone: str) -> str:
+    """The id that EC2 has here for an Availability Zone: ``us-east-1a`` → ``use1-az1``."""
+    found: str = app()._get_module("ec2")._az_id_for_zone_name(zone)
+    return found
+
+
 def install() -> None:
     """Put the hooks in.
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from moto.core.model import ServiceModel
@@ -47,3 +50,29 @@ def read_xml(call: Call, payload: str | None, body: bytes) -> dict[str, Any]:
     except (RequestParserError, TypeError, AttributeError, KeyError, UnboundLocalError) as error:
         raise ValueError(str(error).split("\n")[0]) from None
     return {payload: content} if payload else content
+
+
+def write_ec2(call: Call, result: Mapping[str, Any], request_id: str) -> str:
+    """An operation's result as EC2's protocol has it: XML, members below ``item``."""
+    shape: Any = call.shape.output_shape
+    space = models.description(call.model)["metadata"].get("xmlNamespace", "http://ec2.amazonaws.com/doc/2016-11-15")
+    name, content = f"{call.operation}Response", ec2_content(shape, result)
+    inner = f"<requestId>{request_id}</requestId>{content}"
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{name} xmlns="{space}">{inner}</{name}>'
+
+
+def ec2_content(shape: Any, value: Any) -> str:
+    kind = shape.type_name
+    if kind == "structure":
+        parts = [
+            (member, member.serialization.get("name", name), value.get(name)) for name, member in shape.members.items()
+        ]
+        return "".join(f"<{name}>{ec2_content(member, one)}</{name}>" for member, name, one in parts if one is not None)
+    if kind == "list":
+        name = shape.member.serialization.get("name", "item")
+        return "".join(f"<{name}>{ec2_content(shape.member, one)}</{name}>" for one in value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if kind == "boolean":
+        return "true" if value else "false"
+    return escape(str(value))

@@ -90,6 +90,7 @@ EC2: dict[str, list[str] | None] = {
     "_xml": ["status", "root_tag", "inner"],
     "_error": ["code", "message", "status"],
 }
+EC2: dict[str, list[str] | None] = {"_az_id_for_zone_name": ["zone_name"]}
 RESPONSES: dict[str, list[str] | None] = {
     "set_request_account_id": None,
     "set_request_region": None,
@@ -127,7 +128,10 @@ def names_are_there_with_their_parameters() -> None:
     from ministack.core import responses
 
     module: Any
-    listed = ((hooks.app(), APP), (hooks.s3(), S3), (hooks.persistence(), PERSISTENCE), (responses, RESPONSES))
+    listed = (
+        *((hooks.app(), APP), (hooks.s3(), S3), (hooks.app()._get_module("ec2"), EC2)),
+        *((hooks.persistence(), PERSISTENCE), (responses, RESPONSES)),
+    )
     listed = (*listed, (hooks.app()._get_module("ec2"), EC2))
     for module, names in listed:
         for name, parameters in names.items():
@@ -167,6 +171,10 @@ def state_files_are_found_by_signing_name() -> None:
     assert hooks.keys_of("s3") == {"s3"}
     for scope in ("sqs", "iam", "states", "events", "monitoring", "logs", "ec2", "glue", "dynamodb", "lambda"):
         assert hooks.keys_of(scope), scope
+
+
+def zones_have_ids() -> None:
+    assert hooks.zone_id("us-east-1b") == "use1-az2"
 
 
 def nothing_is_run_at_its_start() -> None:
@@ -308,6 +316,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     it_starts_and_lives_until_it_is_cancelled,
     an_answer_that_would_wait_is_refused,
     state_files_are_found_by_signing_name,
+    zones_have_ids,
     nothing_is_run_at_its_start,
     a_body_on_disk_is_not_loaded_to_be_read,
     a_head_has_its_objects_length,
