@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import checks, ids, prices
+from . import auto_scaling, checks, ids, prices
 from .errors import not_built, validation
 from .records import Group
 
@@ -50,8 +50,6 @@ def uniform(instances: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def group(cluster_id: str, asked: Mapping[str, Any], applications: list[str]) -> Group:
     role, count, name = asked["InstanceRole"], asked["InstanceCount"], asked["InstanceType"]
-    if asked.get("AutoScalingPolicy"):
-        raise not_built("AutoScalingPolicy, which EMR has,")
     if asked.get("CustomAmiId"):
         raise not_built("CustomAmiId of an instance group, which EMR has,")
     checks.check_type(name)
@@ -65,6 +63,7 @@ def group(cluster_id: str, asked: Mapping[str, Any], applications: list[str]) ->
         )
     checks.check_configurations(asked.get("Configurations") or [], applications)
     check_market(asked)
+    scaling = asked.get("AutoScalingPolicy")
     return Group(
         id=ids.made("ig"),
         cluster=cluster_id,
@@ -73,6 +72,7 @@ def group(cluster_id: str, asked: Mapping[str, Any], applications: list[str]) ->
         role=role,
         instance_type=name,
         requested=count,
+        scaling=auto_scaling.policy(role, scaling, cluster_id) if scaling else {},
         market=asked.get("Market") or "ON_DEMAND",
         bid_price=asked.get("BidPrice", ""),
         configurations=asked.get("Configurations") or [],

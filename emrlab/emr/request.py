@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import checks, fleet_request, group_request, ids, releases
+from . import checks, fleet_request, group_request, ids, policies, releases
 from .errors import not_built, validation
 from .records import Cluster, Fleet, Group, Step
 
 # Parameters whose behaviour is not built: taking them would be a lie.
 NOT_BUILT = {
     "KerberosAttributes": "KerberosAttributes",
-    "ManagedScalingPolicy": "ManagedScalingPolicy",
-    "AutoTerminationPolicy": "AutoTerminationPolicy",
     "PlacementGroupConfigs": "PlacementGroupConfigs",
     "AmiVersion": "AmiVersion (EMR 3 and older); ReleaseLabel is, and AmiVersion",
     "SupportedProducts": "SupportedProducts",
@@ -80,6 +78,7 @@ def cluster(params: dict[str, Any], account: str, region: str) -> tuple[Cluster,
     made = collections(cluster_id, instances, applications)
     if instances.get("InstanceFleets"):
         found.collection = "INSTANCE_FLEET"
+    policies.launched(found, made, params)
     new_steps = steps(cluster_id, params.get("Steps") or [], concurrency)
     check_count(len(new_steps), 0)
     return found, made, new_steps

@@ -84,7 +84,7 @@ REFUSED = {
     ),
     "scaling": (
         wanted(ManagedScalingPolicy={"ComputeLimits": {}}),
-        "ManagedScalingPolicy, which EMR has, is not emulated",
+        "Invalid configuration for managed scaling. ComputeLimits is missing",
     ),
     "a local log folder": (wanted(LogUri="/var/log"), "LogUri '/var/log' is not valid: it is a place in S3"),
     "an unknown classification": (

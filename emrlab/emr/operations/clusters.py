@@ -9,6 +9,7 @@ from ..paging import marker, place
 from ..records import Cluster, Instance
 from ..registry import Call, operation
 from ..s3 import S3
+from . import scaling
 
 PAGE = 50
 
@@ -27,6 +28,7 @@ def run_job_flow(call: Call, params: dict[str, Any]) -> dict[str, Any]:
     with call.service.history.transaction():  # nobody deletes its security configuration meanwhile
         security.check(call.service.history, cluster)
         call.service.history.add(cluster, *groups, *steps)
+        scaling.added(call.service, cluster, groups)
     call.service.launch(cluster)
     return {"JobFlowId": cluster.id, "ClusterArn": ids.cluster_arn(cluster.region, cluster.account, cluster.id)}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import checks, errors, group_request, ids, reconfiguration
+from .. import checks, errors, group_request, ids, policies, reconfiguration
 from ..records import Cluster, Group, Instance
 from ..registry import Call, operation
+from . import scaling
 
 LIVING = ("RUNNING", "WAITING")
 GROUPS = 50  # of a cluster: master, core, and up to 48 task instance groups ("Configure uniform instance groups")
@@ -39,8 +40,10 @@ def add_instance_groups(call: Call, params: dict[str, Any]) -> dict[str, Any]:
         if len(have) + len(asked) > GROUPS:
             raise errors.validation(f"A cluster may have {GROUPS} instance groups.")
         new = [group_request.group(cluster.id, one, cluster.applications) for one in asked]
+        policies.check_groups(cluster, new)
         checks.check_instances(sum(one.requested for one in [*have, *new]))
         history.add(*new)
+        scaling.added(call.service, cluster, new)
     call.service.wake(cluster.id)
     arn = ids.cluster_arn(cluster.region, cluster.account, cluster.id)
     return {"JobFlowId": cluster.id, "InstanceGroupIds": [one.id for one in new], "ClusterArn": arn}
