@@ -14,7 +14,7 @@ from ..errors import AwsError, LabError
 from ..home import Home
 from . import operations, recovery
 from .beside import Beside
-from .chores import sizes
+from .chores import auto_termination, managed_scaling, metrics, sizes
 from .clock import Clock
 from .driver import Driver
 from .events import Events
@@ -24,7 +24,7 @@ from .records import Cluster
 from .registry import Call, perform
 from .s3 import SECRET
 
-__all__ = ["EmrService", "operations", "sizes"]
+__all__ = ["EmrService", "auto_termination", "managed_scaling", "metrics", "operations", "sizes"]
 log = logging.getLogger(__name__)
 # A region that stops leaves its warden this long, and some for others.
 STOP_SECONDS = 20.0
