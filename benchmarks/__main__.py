@@ -1,4 +1,4 @@
-"""``python -m benchmarks [clusters notebook storage memory]``: measure, print the table, keep it for readers."""
+"""``python -m benchmarks [part …]`` (see ``PARTS``): measure, print the table, keep it for readers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emrlab.applications import archives, prepare
 
 from .table import Report
 
-PARTS = ("clusters", "notebook", "storage", "memory")
+PARTS = ("clusters", "notebook", "storage", "memory", "allocation")
 FILE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 
