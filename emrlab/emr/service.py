@@ -9,10 +9,10 @@ from typing import Any
 
 from ..applications import archives, catalogue, missing, prepare
 from ..applications.workstation import workstation
-from ..context import RequestContext
+from ..context import Demand, RequestContext
 from ..errors import AwsError, LabError
 from ..home import Home
-from . import operations, recovery
+from . import iam, operations, recovery
 from .beside import Beside
 from .chores import auto_termination, managed_scaling, metrics, sizes
 from .clock import Clock
@@ -20,6 +20,7 @@ from .driver import Driver
 from .events import Events
 from .events.outbox import Publish
 from .history import History
+from .metadata import Metadata
 from .records import Cluster
 from .registry import Call, perform
 from .s3 import SECRET
@@ -40,6 +41,7 @@ class EmrService:
         self.account = account
         self.history = History(home.region / "emr.sqlite")
         self.clock = Clock(home)
+        self.metadata = Metadata(self)
         self.events = Events(self.history, publish)
         self.drivers: dict[str, Driver] = {}
         self.beside = Beside()
@@ -64,6 +66,7 @@ class EmrService:
             driver.join(STOP_SECONDS)
         self.beside.stop(STOP_SECONDS)
         self.events.stop()
+        self.metadata.stop()
         self.history.close()
 
     def call(self, operation: str, params: dict[str, Any], context: RequestContext) -> dict[str, Any]:
@@ -77,6 +80,10 @@ class EmrService:
                 f"EMR's history cannot be written ({error}). Free some space on the region's disk, then try again.",
                 500,
             ) from error
+
+    def demands(self, operation: str, params: dict[str, Any], context: RequestContext) -> list[Demand]:
+        """What the caller's policies must allow for ``call`` with the same parameters. Raises ``AwsError``."""
+        return iam.demands(Call(self, context), operation, params)
 
     def launch(self, cluster: Cluster) -> None:
         """Let a driver take over a cluster that is STARTING."""

@@ -7,20 +7,21 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
-from ..context import RequestContext
+from ..context import Demand, RequestContext
 from ..errors import AwsError
 from ..home import Home
-from . import costs, ministack_hooks, owners, protocol, spot_history
+from . import authorisation, costs, ministack_hooks, owners, protocol, spot_history
 from .answers import answer, begin, shaped
 from .audit import Audit, Note
 from .borrowed import Borrowed, Message, Receive, Send, stored
 from .control import COSTS, HEALTH
+from .default_roles import SCOPES, DefaultRoles
 from .owners import Owner, Service
 from .protocol import Answer, Call, Request
 
@@ -29,6 +30,7 @@ T = TypeVar("T")
 SIGNED = re.compile(r"AWS4-HMAC-SHA256 .*?Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
 HOSTS = re.compile(r"(?:127\.0\.0\.1|\[::1\]|localhost|[\w.-]+\.localhost)(?::\d+)?")
 READS = re.compile(r"(?:Batch)?(?:Get|List|Describe|Head|Lookup|Search|Simulate|Query|Scan|Filter|Test|Preview)")
+EMR = "elasticmapreduce"
 LARGEST = 100_000_000
 WORKERS = 16
 # S3 operations whose bodies are a learner's data: never looked at.
@@ -41,6 +43,8 @@ class Emr(Protocol):
     history: Any
 
     def call(self, operation: str, params: dict[str, Any], context: RequestContext) -> dict[str, Any]: ...
+
+    def demands(self, operation: str, params: dict[str, Any], context: RequestContext) -> Sequence[Demand]: ...
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,19 @@ class Identity:
 class Gateway:
     """The ASGI application. ``about``: what the health path tells. ``emr`` is None until it has started."""
 
-    def __init__(self, home: Home, about: dict[str, Any], emr: Emr | None, borrowed: Borrowed) -> None:
+    def __init__(
+        self,
+        home: Home,
+        about: dict[str, Any],
+        emr: Emr | None,
+        borrowed: Borrowed,
+        roles: DefaultRoles | None = None,
+    ) -> None:
         self.home = home
         self.about = {"home": str(home.root), **about}
         self.emr = emr
         self.borrowed = borrowed
+        self.roles = roles
         self.audit: Audit | None = None  # records for CloudTrail
         self.workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="emr")
 
@@ -116,6 +128,7 @@ class Gateway:
         receive: Receive,
         send: Send,
     ) -> None:
+        checked = authorisation.check(who.access_key, service.scope, scope, request)
         if service.scope == "s3":
             await self.serve_s3(service, who, request, request_id, receive, send)
             return
@@ -125,6 +138,8 @@ class Gateway:
         request.body = body
         call = protocol.identify(service, request)
         params = protocol.parse(call, request, strict=service.owner is Owner.EMRLAB)
+        if service.scope in SCOPES:
+            await self.provide(who)
         if service.owner is Owner.EMRLAB:
             context = RequestContext(
                 account=self.borrowed.account(who.access_key, who.region),
@@ -135,9 +150,14 @@ class Gateway:
                 source_ip=(scope.get("client") or ("127.0.0.1",))[0],
                 headers=request.headers,
             )
-            await answer(send, await self.own(call, params, context), request_id)
+            await answer(send, await self.own(call, params, context, request if checked else None), request_id)
             return
-        if (call.model, call.operation) == spot_history.OPERATION:
+        spot = (call.model, call.operation) == spot_history.OPERATION
+        if checked and (service.owner is Owner.MOTO or spot):
+            # Its resources nobody here can name: only policies for all of them fit.
+            demands = [Demand(f"{service.scope}:{call.operation}")]
+            authorisation.demand(demands, who.access_key, service.scope, who.region, request)
+        if spot:
             told = await self.in_worker(spot_history.answer, self.home, call, params, who.region, request_id)
             await answer(send, told, request_id)
             return
@@ -145,12 +165,24 @@ class Gateway:
         if changes(request, call):
             self.borrowed.keeper.touch(service.scope)
 
-    async def own(self, call: Call, params: dict[str, Any], context: RequestContext) -> Answer:
-        """An operation of ours, in a worker thread: it may take its time."""
-        if self.emr is None:
+    async def provide(self, who: Identity) -> None:
+        """EMR's default roles, when an account is first seen."""
+        if self.roles and self.roles.make(self.borrowed.account(who.access_key, who.region)):
+            await self.borrowed.keeper.save({"iam"})
+            self.roles.remember()
+
+    async def own(
+        self, call: Call, params: dict[str, Any], context: RequestContext, signed: Request | None = None
+    ) -> Answer:
+        """An operation of ours, in a worker thread: it may take its time. ``signed``: whose signer has policies."""
+        emr = self.emr
+        if emr is None:
             raise AwsError("InternalServerException", "EMR is still starting. Ask again in a moment.", 503)
         loop = asyncio.get_running_loop()
-        result = await loop.run_in_executor(self.workers, self.emr.call, call.operation, params, context)
+        if signed is not None:
+            demands = await loop.run_in_executor(self.workers, emr.demands, call.operation, params, context)
+            authorisation.demand(demands, context.access_key, EMR, context.region, signed)
+        result = await loop.run_in_executor(self.workers, emr.call, call.operation, params, context)
         return protocol.json_answer(call, result)
 
     async def in_worker(self, work: Callable[..., T], *arguments: Any) -> T:
@@ -265,9 +297,16 @@ async def refuse(send: Send, service: Service | None, request: Request, failure:
     await answer(send, protocol.error(spoken, failure, request_id, s3, request.path, head), request_id)
 
 
-def build_app(home: Home, endpoint: str, emr: Emr | None, borrowed: Borrowed | None = None, **about: Any) -> Gateway:
+def build_app(
+    home: Home,
+    endpoint: str,
+    emr: Emr | None,
+    borrowed: Borrowed | None = None,
+    roles: DefaultRoles | None = None,
+    **about: Any,
+) -> Gateway:
     """The endpoint's ASGI application. ``about``: what the health path tells besides home and endpoint."""
-    return Gateway(home, {"endpoint": endpoint, **about}, emr, borrowed or Borrowed())
+    return Gateway(home, {"endpoint": endpoint, **about}, emr, borrowed or Borrowed(), roles)
 
 
 __all__ = ["Gateway", "build_app", "ministack_hooks"]

@@ -27,6 +27,7 @@ from . import control, credentials, ministack_hooks, ministack_trails, warden
 from .audit import Audit
 from .audit_store import AuditStore
 from .borrowed import Borrowed
+from .default_roles import DefaultRoles
 from .event_bus import EventBus
 from .gateway import Gateway, build_app
 from .trails import Trails
@@ -189,7 +190,8 @@ async def run(place: Home, listener: socket.socket, life: int, report: Reports) 
     await borrowed.start()
     bus = EventBus(borrowed.keeper, loop)
     emr = await asyncio.to_thread(load_emr, place, endpoint, bus)
-    app = build_app(place, emr=None, borrowed=borrowed, **{key: about[key] for key in about if key != "home"})
+    told = {key: about[key] for key in about if key != "home"}
+    app = build_app(place, emr=None, borrowed=borrowed, roles=DefaultRoles(place), **told)
     async with auditing(app, place, bus), serving(app, listener):
         report("say", "The endpoint answers; EMR looks at what an earlier run left …")
         await asyncio.to_thread(emr.start)  # it uses S3; asked before, it would take new clusters for lost ones
