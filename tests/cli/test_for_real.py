@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from emrlab.emr.history import History
+from emrlab.emr.records import Cluster, Instance
 from emrlab.home import Home
 from emrlab.processes import owned
 
@@ -53,6 +56,36 @@ def test_unset_knows_every_name_the_region_exports(emrlab_process):
     exported = {line.removeprefix("export ").partition("=")[0] for line in given.splitlines()}
     assert exported
     assert exported <= {line.removeprefix("unset ").rstrip(";") for line in taken.splitlines()}
+
+
+@pytest.mark.region
+def test_what_a_cluster_has_cost_is_told_after_a_restart(emrlab_process, tmp_path):
+    history = History(Home((tmp_path / "home").resolve()).region / "emr.sqlite")
+    then = time.time() - 7200
+    cluster = Cluster(
+        id="j-1", cluster="j-1", state="TERMINATED", account="123456789012", region="us-east-1", name="dear",
+        release="emr-7.9.0", applications=["Hadoop"], keep_alive=True, protected=False, created=then, ended=then + 3600,
+    )  # fmt: skip
+    nodes = [
+        Instance(
+            id=f"ci-{kind}", cluster="j-1", state="TERMINATED", group="ig-1", ec2=f"i-{kind}", market=kind,
+            instance_type="m5.xlarge", created=then, ended=then + 3600,
+        )
+        for kind in ("ON_DEMAND", "SPOT")
+    ]  # fmt: skip
+    history.add(cluster, *nodes)
+    history.close()
+    found = []
+    for _ in range(2):
+        assert emrlab_process("up").returncode == 0
+        told = emrlab_process("cost", "j-1", "--json")
+        assert told.returncode == 0, told.stderr
+        found.append([one["Cost"] for one in json.loads(told.stdout)["Instances"]])
+        assert emrlab_process("down").returncode == 0
+    assert found[0] == found[1]
+    on_demand, spot = found[0]
+    assert on_demand["Ec2"] == pytest.approx(0.192)
+    assert 0 < spot["Ec2"] < 0.192
 
 
 @pytest.mark.region
