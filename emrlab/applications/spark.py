@@ -191,9 +191,10 @@ def spark_defaults(site: Site) -> dict[str, object]:
     }
 
 
-def history_server(node: Node) -> Daemon:
-    """Spark's history server, for the master node."""
-    flags = ["-Dproc_sparkhistoryserver", f"-Dspark.history.fs.logDirectory={EVENTS}"]
+def history_server(node: Node, events: str = EVENTS) -> Daemon:
+    """Spark's history server, for a master node, or for any other over the event logs in ``events``."""
+    flags = ["-Dproc_sparkhistoryserver", f"-Dspark.history.fs.logDirectory={events}"]
+    flags.append("-Dspark.history.fs.update.interval=2s")  # who asks for it has just seen a job end
     places = [*spark_jars(home()), node.path(CONF), node.path("etc", "hadoop", "conf")]
     main = "org.apache.spark.deploy.history.HistoryServer"
     return Daemon(

@@ -26,11 +26,19 @@ DEFAULTS = {
 }
 
 
-def workstation(folder: Path, owner: str, endpoint: str, region: str, keys: tuple[str, str]) -> Node:
+def workstation(
+    folder: Path,
+    owner: str,
+    endpoint: str,
+    region: str,
+    keys: tuple[str, str],
+    address: str = LOOPBACK,
+    name: str = "localhost",
+) -> Node:
     """Make it in ``folder``, or make it anew. Everything it needs must have been prepared. Raises ``LabError``."""
     from . import resolve
 
-    node = Node(folder, LOOPBACK, "localhost", owner)
+    node = Node(folder, address, name, owner)
     spark = {**DEFAULTS, "spark.sql.warehouse.dir": f"file://{node.path('mnt', 'warehouse')}"}
     settings = {"spark-defaults": spark, "core-site": {"fs.defaultFS": "file:///"}}
     site = Site([Member(node, "MASTER", CAPACITY, settings)], (Spark.name,), endpoint, region, keys)

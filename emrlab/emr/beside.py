@@ -36,10 +36,13 @@ class Beside:
         found = self.workers.get(name)
         return found if found is not None and found.is_alive() else None
 
+    def living(self) -> list[Worker]:
+        return [one for one in self.workers.values() if one.is_alive()]
+
     def stop(self, seconds: float) -> None:
         """End them all; wait up to ``seconds`` in all for it."""
         with self.lock:
-            living = [one for one in self.workers.values() if one.is_alive()]
+            living = self.living()
         for one in living:
             one.halt()
         deadline = time.monotonic() + seconds

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..nodes.node import Node
-from . import notebooks
+from . import event_logs, notebooks
 from .driver import clean, close
 from .log_archive import LogArchive
 from .notebooks import NotebookExecution
@@ -25,6 +25,7 @@ REASON = "The region ended while the cluster was active; its processes are gone.
 
 def recover(service: EmrService) -> None:
     """Close what was active; archive its logs in the background. Processes were ended before the region started."""
+    event_logs.prune(service.home)
     lost = service.history.in_states(Cluster, ACTIVE)
     for cluster in lost:
         with service.history.transaction():

@@ -20,6 +20,7 @@ from .driver import Driver
 from .events import Events
 from .events.outbox import Publish
 from .history import History
+from .links import Links
 from .metadata import Metadata
 from .records import Cluster
 from .registry import Call, perform
@@ -45,6 +46,7 @@ class EmrService:
         self.events = Events(self.history, publish)
         self.drivers: dict[str, Driver] = {}
         self.beside = Beside()
+        self.links = Links(endpoint)
         self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._settled = False
@@ -84,6 +86,10 @@ class EmrService:
     def demands(self, operation: str, params: dict[str, Any], context: RequestContext) -> list[Demand]:
         """What the caller's policies must allow for ``call`` with the same parameters. Raises ``AwsError``."""
         return iam.demands(Call(self, context), operation, params)
+
+    def user_interface(self, token: str) -> str | None:
+        """Where a presigned URL of an application's user interface leads; None when it has expired."""
+        return self.links.target(token)
 
     def launch(self, cluster: Cluster) -> None:
         """Let a driver take over a cluster that is STARTING."""

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from ..context import Demand, RequestContext
 from ..errors import AwsError
 from ..home import Home
-from . import authorisation, costs, ministack_hooks, owners, protocol, spot_history
+from . import app_ui, authorisation, costs, ministack_hooks, owners, protocol, spot_history
 from .answers import answer, begin, shaped
 from .audit import Audit, Note
 from .borrowed import Borrowed, Message, Receive, Send, stored
@@ -43,6 +43,8 @@ class Emr(Protocol):
     history: Any
 
     def call(self, operation: str, params: dict[str, Any], context: RequestContext) -> dict[str, Any]: ...
+
+    def user_interface(self, token: str) -> str | None: ...
 
     def demands(self, operation: str, params: dict[str, Any], context: RequestContext) -> Sequence[Demand]: ...
 
@@ -88,6 +90,9 @@ class Gateway:
                 send, Answer(200, {"content-type": "application/json"}, json.dumps(self.about).encode()), request_id
             )
             return
+        if request.path.startswith(app_ui.PREFIX) and request.method in ("GET", "HEAD"):
+            await answer(send, app_ui.lead(request.path, self.user_interface(request)), request_id)
+            return
         if request.path.startswith(COSTS) and request.method in ("GET", "HEAD") and here(request):
             await answer(send, await self.in_worker(costs.answer, self.home, self.emr, request.path), request_id)
             return
@@ -117,6 +122,11 @@ class Gateway:
         finally:
             if self.audit:
                 self.audit.take(note)
+
+    def user_interface(self, request: Request) -> app_ui.Target:
+        """Who knows where a presigned URL leads; nobody for a page of elsewhere that calls itself this machine."""
+        here = HOSTS.fullmatch(request.headers.get("host", "localhost"))
+        return self.emr.user_interface if self.emr and here else lambda token: None
 
     async def serve(
         self,
