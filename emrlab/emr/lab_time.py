@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from bisect import bisect_right
@@ -10,12 +11,14 @@ from pathlib import Path
 
 from .clock import Clock
 
+log = logging.getLogger(__name__)
+
 
 class LabTime:
     """Lab time begins with 0 when a home's market is first looked at; before that it ran as fast as then.
 
     A new factor counts from when it is noticed, so that what was once told of the past stays true. Written through:
-    a restart changes nothing.
+    a restart changes nothing (unless the disk refused it).
     """
 
     def __init__(self, file: Path, clock: Clock) -> None:
@@ -62,7 +65,10 @@ def read(file: Path) -> list[tuple[float, float, float]]:
 
 
 def write(file: Path, speeds: list[tuple[float, float, float]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".new")
-    temporary.write_text(json.dumps(speeds))
-    temporary.replace(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(".new")
+        temporary.write_text(json.dumps(speeds))
+        temporary.replace(file)
+    except OSError as error:  # a full disk must not make prices fail
+        log.error("the lab's calendar cannot be written: %s", error)

@@ -155,7 +155,9 @@ def kept_seed(file: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         seed = secrets.token_hex(8)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"seed": seed}))
+        temporary = file.with_suffix(".new")
+        temporary.write_text(json.dumps({"seed": seed}))
+        temporary.replace(file)
         return seed
 
 

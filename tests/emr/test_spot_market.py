@@ -154,3 +154,13 @@ def test_a_new_factor_leaves_the_past_as_it_was(calendar):
     for found in (calendar.found, calendar.opened()):
         assert [found.lab(moment) for moment in (1000, 1050, 1100, 1110)] == [0, 500, 1000, 2000]
         assert [found.true(moment) for moment in (500, 2000, SLOT)] == [1050, 1110, 1108]
+
+
+def test_a_disk_that_refuses_the_calendar_stops_no_price(calendar, monkeypatch):
+    def refuse(*arguments: object, **more: object) -> None:
+        raise OSError("No space left on device")
+
+    calendar.now = 1100.0
+    calendar.clock.set(100)
+    monkeypatch.setattr(lab_time.Path, "write_text", refuse)
+    assert [calendar.found.lab(moment) for moment in (1100, 1110)] == [1000, 2000]
