@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from emrlab.applications import hadoop
 from emrlab.context import RequestContext
-from emrlab.emr import capacity, driver, reconfiguration, resize, s3, service
+from emrlab.emr import aws, capacity, driver, figures, mapreduce, reconfiguration, resize, s3, service, watch
 from emrlab.emr.operations import clusters
 from emrlab.emr.s3 import S3Error
 from emrlab.emr.service import EmrService
 from emrlab.home import Home
 from emrlab.processes import end, owned
+
+from .stand_ins import CloudWatch, Engines
 
 ACCOUNT = "123456789012"
 Ask = Callable[..., dict[str, Any]]
@@ -154,3 +157,19 @@ def launch(ask: Ask) -> Callable[..., Life]:
         return Life(ask, ask("RunJobFlow", **wanted(**params))["JobFlowId"])
 
     return launch
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
+    """YARN and HDFS of every cluster answer what was recorded on a real one."""
+    found = Engines()
+    for module in (figures, mapreduce, watch, hadoop):
+        monkeypatch.setattr(module, "fetched", found.fetched)
+    return found
+
+
+@pytest.fixture
+def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> CloudWatch:
+    found = CloudWatch()
+    monkeypatch.setattr(aws, "client", lambda *_: found)
+    return found
