@@ -6,7 +6,6 @@ The gateway only takes note; one thread makes records of the notes and writes th
 from __future__ import annotations
 
 import contextvars
-import json
 import logging
 import threading
 import time
@@ -202,5 +201,5 @@ def record_of(note: Note) -> Kept:
         note.source_ip,
         note.request.headers.get("user-agent", ""),
     )
-    found = audit_record.resources(service, params, answer)
-    return Kept(account, note.ended, audit_record.user_name(identity), found, json.loads(json.dumps(body, default=str)))
+    found = audit_record.resources(service, call, params, answer)
+    return Kept(account, note.ended, audit_record.user_name(identity), found, body)

@@ -140,9 +140,13 @@ def record(
     return found
 
 
-def resources(service: Service, params: Mapping[str, Any] | None, answer: Mapping[str, Any] | None) -> dict[str, str]:
+def resources(
+    service: Service, call: Call, params: Mapping[str, Any] | None, answer: Mapping[str, Any] | None
+) -> dict[str, str]:
     """Names of resources that a call is about, and their types."""
     members = RESOURCES.get(service.scope, {})
+    if call.operation.endswith("SecurityConfiguration"):
+        members = {"Name": members["SecurityConfiguration"]}  # the other member is its text
     found: dict[str, str] = {}
     for source in (params or {}, answer or {}):
         for member, kind in members.items():

@@ -84,7 +84,7 @@ class AuditStore:
             [
                 *(one.account, body["awsRegion"], one.ended, body["eventID"], body["eventName"], body["eventSource"]),
                 *(json.dumps(body["readOnly"]), one.username, body["userIdentity"].get("accessKeyId", "")),
-                *(json.dumps(one.resources), json.dumps(body, ensure_ascii=False)),
+                *(json.dumps(one.resources), json.dumps(body, ensure_ascii=False, default=str)),
             ],
         )
         if one.resources:

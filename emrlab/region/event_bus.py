@@ -41,7 +41,7 @@ class EventBus:
         entry = {
             "Source": event.source,
             "DetailType": event.kind,
-            "Detail": json.dumps(event.detail, ensure_ascii=False),
+            "Detail": json.dumps(event.detail, ensure_ascii=False, default=str),
             "Resources": event.resources,
         }
         contextvars.copy_context().run(ministack_hooks.put_event, event.account, event.region, entry)

@@ -310,7 +310,7 @@ def pin(access_key: str, region: str) -> str:
 
 
 def put_event(account: str, region: str, entry: dict[str, Any]) -> None:
-    """Put an event of an AWS service onto the default bus, for the targets of matching rules. In a context of its own."""
+    """Put an event of an AWS service onto the default bus, for its rules' targets. Call it in a context of its own."""
     pin(account, region)
     module: Any = app()._get_module("eventbridge")
     module._put_events({"Entries": [entry]}, allow_aws_source=True)

@@ -202,6 +202,31 @@ def test_a_wrong_script_fails_with_its_error_in_the_log(cluster, step, s3):
     assert "NameError" in log(s3, cluster, done["Id"], "stdout")
 
 
+def test_eventbridge_tells_a_step_and_cloudtrail_who_added_it(cluster, aws_clients, step):
+    sqs, bridge, trail = aws_clients("sqs"), aws_clients("events"), aws_clients("cloudtrail")
+    queue = sqs.create_queue(QueueName="steps")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["aws.emr"], "detail-type": ["EMR Step Status Change"], "detail": {"clusterId": [cluster]}}
+    bridge.put_rule(Name="steps", EventPattern=json.dumps(pattern))
+    bridge.put_targets(Rule="steps", Targets=[{"Id": "1", "Arn": arn}])
+    made = step("true")
+    found: list[dict[str, Any]] = []
+
+    def over() -> bool:
+        for one in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
+            found.append(json.loads(one["Body"])["detail"])
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
+        return any(one["state"] == "COMPLETED" for one in found)
+
+    until(over)
+    assert [(one["stepId"], one["state"]) for one in found] == [
+        (made["Id"], state) for state in ("PENDING", "RUNNING", "COMPLETED")
+    ]
+    told = trail.lookup_events(LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": cluster}])["Events"]
+    added = [json.loads(one["CloudTrailEvent"]) for one in told if one["EventName"] == "AddJobFlowSteps"]
+    assert made["Id"] in [step_id for one in added for step_id in one["responseElements"]["stepIds"]]
+
+
 def test_a_missing_output_bucket_fails_the_step_that_writes_there(cluster, step, s3):
     done = step("spark-submit", "s3://real/scripts/delays.py", "s3://real/in/", "s3://no-such-bucket-here/out/")
     assert done["Status"]["State"] == "FAILED"
