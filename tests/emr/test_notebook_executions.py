@@ -9,9 +9,9 @@ import nbformat
 import pytest
 
 from emrlab.emr import notebook_process, recovery
+from emrlab.emr.account import Studio
 from emrlab.emr.history import History
 from emrlab.emr.notebooks import ACTIVE, NotebookExecution
-from emrlab.emr.operations import notebooks as operations
 from emrlab.emr.service import EmrService
 from emrlab.errors import AwsError
 from emrlab.processes import owned
@@ -173,8 +173,10 @@ def test_output_as_html(start, until, bucket):
     assert b"42" in bucket.objects[told["OutputNotebookURI"]]
 
 
-def test_a_workspace_s_notebook_lies_below_a_studio_s_place(ask, start, until, bucket, life, monkeypatch):
-    monkeypatch.setattr(operations, "studios", lambda call: ["s3://bucket/other", "s3://bucket/studio/"])
+def test_a_workspace_s_notebook_lies_below_a_studio_s_place(ask, emr, start, until, bucket, life):
+    for number, place in enumerate(("s3://bucket/other", "s3://bucket/studio/")):
+        settings = {"DefaultS3Location": place}
+        emr.history.add(Studio(f"es-{number}", "", "ACTIVE", ACCOUNT, "us-east-1", "s", "IAM", "vpc-1", [], settings))
     bucket.objects["s3://bucket/studio/e-WORK/deep/a.ipynb"] = notebook("print('from a Workspace')")
     asked = {"NotebookS3Location": {}, "OutputNotebookS3Location": {}, "EditorId": "e-WORK"}
     execution = start("1", RelativePath="deep/a.ipynb", **asked)

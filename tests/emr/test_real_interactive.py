@@ -88,7 +88,7 @@ def application(emr, s3, cluster):
     told = until(over, 240)
     key = told["OutputNotebookURI"].removeprefix("s3://interactive/")
     done = nbformat.reads(s3.get_object(Bucket="interactive", Key=key)["Body"].read().decode(), as_version=4)
-    text = "".join(out.get("text", "") for out in done.cells[-1]["outputs"])
+    text = "".join(out["text"] for out in done.cells[-1]["outputs"] if out.get("name") == "stdout")
     assert told["Status"] == "FINISHED", (told, done.cells[-1])
     assert "sum 499500\npython 14\nmaster yarn application_" in text
     return text.split("master yarn ")[1].split()[0]
@@ -111,7 +111,7 @@ def test_a_pyspark_notebook_runs_on_yarn(application, emr, cluster):
             ClusterId=cluster,
             OnClusterAppUIType="ResourceManager",
             ApplicationId=application,
-        )  # fmt: skip
+        )
     )
     assert found.endswith(f":8088/cluster/app/{application}")
     assert "SUCCEEDED" in page

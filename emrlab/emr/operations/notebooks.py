@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from .. import errors, ids, notebooks, request
+from ..account import Studio
 from ..notebook_run import NotebookRun
 from ..notebooks import NotebookExecution
 from ..paging import marker, place
@@ -114,11 +115,8 @@ def workspace(call: Call, s3: S3, editor: str, path: str) -> str:
 
 def studios(call: Call) -> list[str]:
     """Where the caller's Studios keep their Workspaces."""
-    with call.service.history.lock:
-        rows = call.service.history.base.execute("select body from records where kind = 'Studio'").fetchall()
-    found = [json.loads(row[0]) for row in rows]
-    mine = [one for one in found if (one["account"], one["region"]) == (call.context.account, call.context.region)]
-    return [one["settings"].get("DefaultS3Location", "") for one in mine]
+    found = call.service.history.in_states(Studio, ["ACTIVE"])
+    return [one.settings.get("DefaultS3Location", "") for one in found if call.owns(one)]
 
 
 def mine(call: Call, execution_id: str) -> NotebookExecution:
