@@ -79,6 +79,7 @@ S3: dict[str, list[str] | None] = {
     "format_head_response": ["path", "headers", "response"],
 }
 EC2: dict[str, list[str] | None] = {
+    "_az_id_for_zone_name": ["zone_name"],
     "_ACTION_MAP": None,
     "_key_pairs": None,
     "_tags": None,
@@ -90,7 +91,6 @@ EC2: dict[str, list[str] | None] = {
     "_xml": ["status", "root_tag", "inner"],
     "_error": ["code", "message", "status"],
 }
-EC2: dict[str, list[str] | None] = {"_az_id_for_zone_name": ["zone_name"]}
 RESPONSES: dict[str, list[str] | None] = {
     "set_request_account_id": None,
     "set_request_region": None,
@@ -128,10 +128,7 @@ def names_are_there_with_their_parameters() -> None:
     from ministack.core import responses
 
     module: Any
-    listed = (
-        *((hooks.app(), APP), (hooks.s3(), S3), (hooks.app()._get_module("ec2"), EC2)),
-        *((hooks.persistence(), PERSISTENCE), (responses, RESPONSES)),
-    )
+    listed = ((hooks.app(), APP), (hooks.s3(), S3), (hooks.persistence(), PERSISTENCE), (responses, RESPONSES))
     listed = (*listed, (hooks.app()._get_module("ec2"), EC2))
     for module, names in listed:
         for name, parameters in names.items():
