@@ -54,7 +54,7 @@ class CloudWatch:
         self.states: dict[str, str] = {}
         self.trust: dict[str, Any] | None = TRUST
 
-    def put_metric_data(self, Namespace: str, MetricData: Iterable[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+    def put_metric_data(self, Namespace: str, MetricData: Iterable[dict[str, Any]]) -> dict[str, Any]:
         self.points += [{"Namespace": Namespace, **one} for one in MetricData]
         return {}
 
@@ -62,13 +62,13 @@ class CloudWatch:
         self.alarms[alarm["AlarmName"]] = alarm
         return {}
 
-    def delete_alarms(self, AlarmNames: list[str]) -> dict[str, Any]:  # noqa: N803
+    def delete_alarms(self, AlarmNames: list[str]) -> dict[str, Any]:
         for name in AlarmNames:
             self.alarms.pop(name, None)
             self.states.pop(name, None)
         return {}
 
-    def set_alarm_state(self, AlarmName: str, StateValue: str, StateReason: str) -> dict[str, Any]:  # noqa: N803
+    def set_alarm_state(self, AlarmName: str, StateValue: str, StateReason: str) -> dict[str, Any]:
         self.states[AlarmName] = StateValue
         return {}
 
@@ -84,7 +84,7 @@ class CloudWatch:
             ]
         }
 
-    def get_role(self, RoleName: str) -> dict[str, Any]:  # noqa: N803
+    def get_role(self, RoleName: str) -> dict[str, Any]:
         if self.trust is None:
             raise ClientError({"Error": {"Code": "NoSuchEntity", "Message": RoleName}}, "GetRole")
         return {"Role": {"AssumeRolePolicyDocument": self.trust}}
