@@ -19,6 +19,9 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 INTEGERS = {"byte": 2**7, "short": 2**15, "integer": 2**31, "long": 2**63}
 SHOWN = 100
+HALF = re.compile("[\ud800-\udfff]")
+# Java's way to write "any character beyond U+FFFF", which the model of EMR has in two spellings.
+BEYOND = re.compile(r"\\uD800(?:\\uDC00-\\uDBFF|\\uDBFF-\\uDC00)\\uDFFF")
 
 
 class WrongType(Exception):
@@ -87,6 +90,8 @@ class Reader:
             if shape.serialization.get("jsonvalue"):
                 return value
             raise WrongType(f"{path}: a string is expected, not {type(value).__name__}")
+        if not value.isascii() and HALF.search(value):
+            raise WrongType(f"{path}: half a character (a surrogate without its other half)")
         self.check_length(shape, value, path)
         allowed = shape.metadata.get("enum")
         if self.strict and allowed and value not in allowed:
@@ -184,6 +189,6 @@ def below(path: str, name: str) -> str:
 @functools.cache
 def expression(pattern: str) -> re.Pattern[str] | None:
     try:
-        return re.compile(pattern)
+        return re.compile(BEYOND.sub(r"\\U00010000-\\U0010FFFF", pattern))
     except re.error:  # a construct of Java's that Python lacks
         return None
