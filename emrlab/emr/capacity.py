@@ -16,6 +16,8 @@ from .spot_market import Market
 if TYPE_CHECKING:
     from .driver import Driver
 
+REPLACED_SECONDS = 3600  # for the graceful replacement of an unhealthy node
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -43,11 +45,16 @@ def living(driver: Driver, collection: Collection) -> list[Instance]:
 
 
 def plan(driver: Driver, collection: Collection) -> Plan:
-    """What to do next."""
+    """What to do next. Instances to be replaced leave when others have taken their place."""
     have = living(driver, collection)
+    stay = [one for one in have if not one.replace]
     if isinstance(collection, Fleet):
-        return plan_fleet(driver, collection, have)
-    return plan_group(driver, collection, have)
+        found = plan_fleet(driver, collection, stay)
+    else:
+        found = plan_group(driver, collection, stay)
+    if not found.launch and not found.leave and len(stay) < len(have):
+        return Plan(leave=[one for one in have if one.replace], waiting=found.waiting)
+    return found
 
 
 # Groups
@@ -120,6 +127,8 @@ def at_once(collection: Collection, instance: Instance) -> bool:
 
 def patience(collection: Collection, leaving: Sequence[Instance]) -> int | None:
     """Seconds that work on leaving instances may go on (ShrinkPolicy); None: the cluster's setting."""
+    if all(one.replace for one in leaving):
+        return REPLACED_SECONDS
     if not isinstance(collection, Group):
         return None
     policy = collection.shrink.get("InstanceResizePolicy") or {}

@@ -63,6 +63,7 @@ class Driver(threading.Thread):
         self.archived = time.monotonic()
         self.runs: dict[str, StepRun] = {}
         self.resizes: dict[str, Resize | Reconfiguration] = {}  # by group or fleet
+        self.next: dict[str, float] = {}  # when what is done now and then is due again
         self.market = market(service.home)
         self.zone: str = cluster.ec2["Ec2AvailabilityZone"]
         self.going: set[str] = set()  # EC2 ids of instances that are being decommissioned
@@ -94,6 +95,14 @@ class Driver(threading.Thread):
 
     def stopped(self) -> bool:
         return self.cluster.state == "TERMINATING"
+
+    def due(self, name: str, seconds: float) -> bool:
+        """Whether it is time again for what is done every so many seconds."""
+        now = time.monotonic()
+        if now < self.next.get(name, 0.0):
+            return False
+        self.next[name] = now + seconds
+        return True
 
     @contextlib.contextmanager
     def leaving(self, instances: Iterable[Instance]) -> Iterator[None]:

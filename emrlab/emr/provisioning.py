@@ -5,9 +5,10 @@ See "Configure instance fleets" (provisioning timeout) and "Allocation strategie
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from . import allocation, capacity
+from . import allocation, capacity, shortage
 from .records import Cluster, Collection, Fleet, Group, Instance
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def provision(driver: Driver) -> None:
     choose_zone(driver)
     for collection in collections(driver):
         kind = type(collection)
+        if isinstance(collection, Fleet):
+            with driver.history.changing(Fleet, collection.id) as fleet:
+                fleet.since = time.time()
         while True:
             driver.go_on()
             now = driver.history.get(kind, collection.id)
@@ -47,6 +51,7 @@ def provision(driver: Driver) -> None:
                 break
             if isinstance(now, Fleet) and give_up(driver, now):
                 continue
+            shortage.tell(driver, now, plan.waiting)
             driver.say(plan.waiting)
             driver.service.stopping.wait(LOOK_SECONDS)
 
@@ -79,4 +84,6 @@ def give_up(driver: Driver, fleet: Fleet) -> bool:
             now.switched = True
         else:
             now.unmet = short
+            if now.state == "RESIZING":
+                shortage.timed_out(driver, now)
     return True

@@ -141,6 +141,8 @@ class Instance(Record):
     weight: int = 1
     bid: float | None = None
     notice: float | None = None
+    unhealthy: float | None = None  # since when YARN finds it so
+    replace: bool = False  # it leaves as soon as another one has taken its place
 
 
 @dataclass

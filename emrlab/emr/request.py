@@ -72,7 +72,7 @@ def cluster(params: dict[str, Any], account: str, region: str) -> tuple[Cluster,
         settings={name: params[name] for name in TOLD if params.get(name) is not None},
         visible=params.get("VisibleToAllUsers", True),
         security_configuration=params.get("SecurityConfiguration", ""),
-        replaces_unhealthy=params.get("UnhealthyNodeReplacement"),
+        replaces_unhealthy=instances.get("UnhealthyNodeReplacement"),
         extended_support=bool(params.get("ExtendedSupport", False)),
     )
     made = collections(cluster_id, instances, applications)

@@ -41,4 +41,4 @@ def look(driver: Driver) -> None:
 
 def differs(driver: Driver, collection: Collection) -> bool:
     plan = capacity.plan(driver, collection)
-    return bool(plan.launch or plan.leave)
+    return bool(plan.launch or plan.leave or plan.waiting)
