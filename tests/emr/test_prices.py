@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emrlab.emr import costs, costs_told, prices
+from emrlab.emr import costs, costs_told, prices, spot_market
 from emrlab.emr.clock import Clock
 from emrlab.emr.costs import Bill, Cost
 from emrlab.emr.history import History
@@ -21,6 +21,12 @@ from emrlab.home import Home
 
 THEN = 1_700_000_000.0
 ZONE = "us-east-1a"
+
+
+@pytest.fixture(autouse=True)
+def seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A market that is quiet at its beginning."""
+    monkeypatch.setenv(spot_market.SEED, "tests")
 
 
 @pytest.fixture
@@ -173,3 +179,21 @@ def test_the_document_adds_up(history, market):
     assert told["Steps"][0]["Cost"]["Total"] == pytest.approx(told["Cost"]["Total"] / 2, abs=1e-5)
     assert told["Unpriced"] == []
     assert costs_told.document(history, market, "j-none") is None
+
+
+def test_a_real_clusters_instances_and_steps_are_billed(emr, place, launch):
+    masters = {"InstanceFleetType": "MASTER", "TargetOnDemandCapacity": 1}
+    cores = {"InstanceFleetType": "CORE", "TargetSpotCapacity": 1}
+    fleets = [{**one, "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}]} for one in (masters, cores)]
+    asked = {"InstanceFleets": fleets, "InstanceCount": 0, "MasterInstanceType": "", "SlaveInstanceType": ""}
+    work = {"Name": "nothing", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}
+    life = launch(Instances=asked, Steps=[{**work, "ActionOnFailure": "CONTINUE"}])
+    life.until(lambda life: life.step_states() == ["COMPLETED"])
+    told = costs_told.document(emr.history, spot_market.market(place), life.id)
+    assert told is not None
+    assert told["AvailabilityZone"] == life.told["Ec2InstanceAttributes"]["Ec2AvailabilityZone"]
+    by_market = {one["Market"]: one["Cost"] for one in told["Instances"]}
+    assert by_market["ON_DEMAND"]["Ec2"] == pytest.approx(0.192 / 60, abs=1e-5)  # a minute at least
+    assert 0 < by_market["SPOT"]["Ec2"] < by_market["ON_DEMAND"]["Ec2"]
+    (step_told,) = told["Steps"]
+    assert 0 < step_told["Cost"]["Total"] < told["Cost"]["Total"]
