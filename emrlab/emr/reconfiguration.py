@@ -8,11 +8,13 @@ from __future__ import annotations
 import copy
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..applications import application
 from ..applications.launch import reconfigure
+from . import events
 from .records import Group, Instance
 
 if TYPE_CHECKING:
@@ -48,13 +50,18 @@ class Reconfiguration(threading.Thread):
             self.driver.wake()
 
     def work(self) -> None:
-        group = self.group
+        group, begun = self.group, time.time()
         try:
             self.apply(group.last_good, group.configurations)
         except Exception as error:
             if self.driver.stopped():
                 return
             log.warning("%s could not be reconfigured: %s", group.id, error)
+            cluster, running = self.driver.cluster, len(self.instances())
+            self.driver.service.events.say(
+                events.reconfiguration.failed(cluster, group, running, begun),
+                events.reconfiguration.reverting(cluster, group, running),
+            )
             self.revert(str(error))
             return
         with self.history.changing(Group, group.id) as now:
@@ -82,16 +89,18 @@ class Reconfiguration(threading.Thread):
     def apply(self, old: Configurations, new: Configurations) -> None:
         """Raises ``LabError`` when a daemon does not come up with ``new``."""
         driver, machines = self.driver, self.driver.machines
-        instances = [
-            one
-            for one in self.history.of(Instance, driver.cluster_id, ["RUNNING"])
-            if one.group == self.group.id and one.ec2 not in driver.going
-        ]
         base = application.merged(driver.cluster.configurations)
         before, after = application.merged(old, base), application.merged(new, base)
         changed = {name.partition(".")[0] for name in {*before, *after} if before.get(name, {}) != after.get(name, {})}
-        for one in instances:
+        for one in self.instances():
             if member := machines.member(one):
                 member.settings = after
                 with driver.leaving([one]):
                     reconfigure(machines.site, member, changed, driver.stopped)
+
+    def instances(self) -> list[Instance]:
+        return [
+            one
+            for one in self.history.of(Instance, self.driver.cluster_id, ["RUNNING"])
+            if one.group == self.group.id and one.ec2 not in self.driver.going
+        ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..applications.hadoop_drain import drain, readmit
 from ..applications.launch import start_up
-from . import bootstrap, capacity, provisioning
+from . import bootstrap, capacity, provisioning, shortage
 from .records import Collection, Fleet, Instance
 from .states import WrongTransition
 
@@ -61,6 +61,7 @@ class Resize(threading.Thread):
                 collection = self.collection
                 if isinstance(collection, Fleet) and provisioning.give_up(self.driver, collection):
                     continue
+                shortage.tell(self.driver, collection, plan.waiting)
                 self.say(plan.waiting)
                 self.driver.service.stopping.wait(LOOK_SECONDS)
             else:

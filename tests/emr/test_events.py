@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from emrlab.emr import events
+from emrlab.emr import events, reconfiguration
 from emrlab.emr.events import Capacity, Event, Events, Kind
 from emrlab.emr.events.outbox import Outbox
 from emrlab.emr.history import History
 from emrlab.emr.records import Cluster, Fleet, Group, Instance, Step
 from emrlab.emr.service import EmrService
+from emrlab.errors import LabError
 
 from .conftest import ACCOUNT, Life, step
 
@@ -563,9 +564,14 @@ def test_a_spot_interruption() -> None:
 def test_an_event_is_kept_with_its_change_or_not_at_all(history: History, told: Events, heard: list[Event]) -> None:
     history.add(cluster())
     sent(told, heard)
-    with pytest.raises(sqlite3.IntegrityError), history.transaction():
-        told.say(events.reconfiguration.error(cluster(), "x"))
-        history.add(group("PROVISIONING"), group("PROVISIONING"))
+
+    def twice() -> None:
+        with history.transaction():
+            told.say(events.reconfiguration.error(cluster(), "x"))
+            history.add(group("PROVISIONING"), group("PROVISIONING"))
+
+    with pytest.raises(sqlite3.IntegrityError):
+        twice()
     assert sent(told, heard) == []
 
 
@@ -619,6 +625,86 @@ def listened(emr: EmrService) -> list[Event]:
     emr.events = Events(emr.history, found.append)
     emr.events.start()
     return found
+
+
+@pytest.fixture
+def life(launch: Callable[..., Life], listened: list[Event]) -> Life:
+    return launch().until_state("WAITING")
+
+
+def core(life: Life) -> dict[str, Any]:
+    groups = life.ask("ListInstanceGroups", ClusterId=life.id)["InstanceGroups"]
+    found: dict[str, Any] = next(one for one in groups if one["InstanceGroupType"] == "CORE")
+    return found
+
+
+def modify(life: Life, **change: Any) -> None:
+    asked = [{"InstanceGroupId": core(life)["Id"], **change}]
+    life.ask("ModifyInstanceGroups", ClusterId=life.id, InstanceGroups=asked)
+
+
+def messages(listened: list[Event], enough: str, *kinds: Kind) -> list[str]:
+    """Of ``kinds``, as soon as one has ``enough`` in it."""
+    deadline = time.monotonic() + 20
+    while True:
+        found = [one.detail["message"] for one in listened if one.kind in kinds]
+        if any(enough in one for one in found):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+
+
+def test_a_resize_is_told_from_its_wish_to_its_end(life: Life, listened: list[Event]) -> None:
+    modify(life, InstanceCount=2)
+    found = messages(listened, "is complete", Kind.GROUP, Kind.GROUP_NOTE)
+    parts = ["was initiated by user at", "from an instance count of 1 to 2.", "It now has an instance count of 2."]
+    assert len(found) == len(parts)
+    assert all(part in said for part, said in zip(parts, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("back", "end"), [(True, "were successfully reverted to the previous"), (False, "Failed to revert to the previous")]
+)
+def test_a_reconfiguration_that_fails_is_told(
+    life: Life, listened: list[Event], monkeypatch: pytest.MonkeyPatch, back: bool, end: str
+) -> None:
+    def fails(site: Any, member: Any, changed: Any, stopped: Any) -> None:
+        if member.of("yarn-site") or not back:
+            raise LabError("nodemanager ended with exit status 1")
+
+    monkeypatch.setattr(reconfiguration, "reconfigure", fails)
+    modify(life, Configurations=[{"Classification": "yarn-site", "Properties": {"a": "1"}}])
+    found = messages(listened, end, Kind.GROUP, Kind.GROUP_NOTE)
+    parts = [
+        "Version of requested configuration is 2.",
+        "It is configuring from version number 1 to version number 2.",
+        "Failed configuration version is 2.",
+        "Configurations are reverting to the previous successful version number 1 for",
+        end,
+    ]
+    assert len(found) == len(parts)
+    assert all(part in said for part, said in zip(parts, found, strict=True))
+
+
+def test_what_ec2_has_not_is_told_once_in_a_while(launch: Callable[..., Life], listened: list[Event]) -> None:
+    dear = {"InstanceRole": "CORE", "InstanceType": "m5.xlarge", "InstanceCount": 1, "Market": "SPOT"}
+    life = launch(
+        Instances={
+            "InstanceCount": None,
+            "MasterInstanceType": None,
+            "SlaveInstanceType": None,
+            "InstanceGroups": [
+                {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1},
+                {**dear, "BidPrice": "0.0001"},
+            ],
+        }
+    )
+    (said,) = messages(listened, "We are not able to create", Kind.GROUP_PROVISIONING)
+    assert "has insufficient Spot capacity for Instance type [m5.xlarge] in Availability Zone [us-east-1a]." in said
+    (one,) = [event for event in listened if event.kind == Kind.GROUP_PROVISIONING]
+    assert one.detail["eventCode"] == "EC2 provisioning - Insufficient Instance Capacity"
+    assert (one.detail["instanceGroupType"], one.detail["severity"]) == ("CORE", "WARN")
+    life.ask("TerminateJobFlows", JobFlowIds=[life.id])
 
 
 def test_a_whole_life_in_order(emr: EmrService, listened: list[Event], launch: Callable[..., Life]) -> None:

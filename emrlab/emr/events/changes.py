@@ -23,7 +23,8 @@ Written = Sequence[tuple[Record, str | None]]
 class Changes:
     """Called with what a transaction has written, inside it; gives the events of it.
 
-    ``failed`` and ``timed_out``: groups and fleets of which it was said since they came into their state.
+    ``failed`` and ``timed_out``: groups and fleets of which it was said since they came into their state; ``short``: of
+    which it was said, and when, that EC2 has not what they need.
     """
 
     def __init__(self, history: History) -> None:
@@ -31,6 +32,7 @@ class Changes:
         self.since: dict[str, float] = {}  # when a group or fleet came into its state
         self.failed: set[str] = set()
         self.timed_out: set[str] = set()
+        self.short: dict[str, float] = {}
 
     def __call__(self, written: Written) -> list[Event]:
         clusters: dict[str, Cluster] = {}
@@ -257,4 +259,5 @@ class Changes:
         if record.state in ("RECONFIGURING", "RESIZING") or record.over:
             self.failed.discard(record.id)
             self.timed_out.discard(record.id)
+            self.short.pop(record.id, None)
         return began

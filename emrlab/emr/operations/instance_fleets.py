@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .. import checks, errors, fleet_request, ids, shapes
+from .. import checks, errors, events, fleet_request, ids, shapes
 from ..paging import page
 from ..records import Cluster, Fleet, Instance
 from ..registry import Call, operation
@@ -64,9 +64,18 @@ def modify_instance_fleet(call: Call, params: dict[str, Any]) -> None:
         if fleet.over or fleet.state == "TERMINATING":
             raise errors.invalid(f"The instance fleet {fleet.id} is {fleet.state} and cannot be modified.")
         with history.changing(Fleet, fleet.id) as now:
+            tell(call, cluster, fleet, asked)
             change(now, asked, cluster)
         check_units([one for one in history.of(Fleet, cluster.id) if not one.over])
     call.service.wake(cluster.id)
+
+
+def tell(call: Call, cluster: Cluster, fleet: Fleet, asked: dict[str, Any]) -> None:
+    have = events.Capacity.of(fleet, call.service.history.of(Instance, cluster.id, ["RUNNING"]))
+    if {"InstanceTypeConfigs", "ResizeSpecifications", "Context"} & asked.keys():
+        call.service.events.say(events.capacity.fleet_updated(cluster, fleet, have))
+    if {"TargetOnDemandCapacity", "TargetSpotCapacity"} & asked.keys():
+        call.service.events.say(events.capacity.resize_initiated(cluster, fleet, have))
 
 
 def change(fleet: Fleet, asked: dict[str, Any], cluster: Cluster) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import checks, errors, group_request, ids, policies, reconfiguration
+from .. import checks, errors, events, group_request, ids, policies, reconfiguration
 from ..records import Cluster, Group, Instance
 from ..registry import Call, operation
 from . import scaling
@@ -107,6 +107,9 @@ def resize(call: Call, group: Group, asked: Mapping[str, Any]) -> None:
         if "ShrinkPolicy" in asked:
             now.shrink = policy
         if now.state in ("RUNNING", "SUSPENDED") and (count != len(own) or named):
+            running = sum(one.state == "RUNNING" for one in own.values())
+            cluster = call.job_flow(group.cluster)
+            call.service.events.say(events.capacity.resize_initiated(cluster, now, running))
             now.move("RESIZING")
 
 
@@ -126,6 +129,9 @@ def reconfigure(call: Call, cluster: Cluster, group: Group, asked: Mapping[str, 
     with call.service.history.changing(Group, group.id) as now:
         now.configurations = new
         now.version += 1
+        running = call.service.history.of(Instance, cluster.id, ["RUNNING"])
+        count = sum(one.group == group.id for one in running)
+        call.service.events.say(events.reconfiguration.requested(cluster, now, count))
         now.move("RECONFIGURING")
 
 
