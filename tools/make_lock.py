@@ -67,6 +67,8 @@ RECIPES = {
         deep=False,
     ),
     "spark-shuffle": Recipe(("org.apache.spark:spark-network-yarn_2.12:3.5.5",), deep=False),
+    # The newest there is of this line; fetched when the first session starts.
+    "spark-connect": Recipe(("org.apache.spark:spark-connect_2.12:3.5.7",), deep=False),
     "shim": Recipe(("org.eclipse.jdt:ecj:3.39.0",), deep=False),
 }
 # Roots to take alone beside the deep ones of the same lock.

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..nodes.node import Node
-from . import event_logs, notebooks
+from . import event_logs, notebooks, sessions
 from .driver import clean, close
 from .log_archive import LogArchive
 from .notebooks import NotebookExecution
 from .records import Cluster
 from .s3 import S3
+from .sessions import Session
 from .states import ACTIVE
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def recover(service: EmrService) -> None:
     for execution in service.history.in_states(NotebookExecution, notebooks.ACTIVE):
         with service.history.changing(NotebookExecution, execution.id) as gone:
             gone.move("FAILED", gone.say("has failed", REASON))
+    for session in service.history.in_states(Session, sessions.ACTIVE):
+        with service.history.changing(Session, session.id) as ended:
+            ended.move("FAILED", REASON)
     if lost:
         threading.Thread(target=tidy, args=(service, lost), name="recovery", daemon=True).start()
 

@@ -21,7 +21,7 @@ NOT_BUILT = {
 TOLD = (
     *("AutoScalingRole", "ScaleDownBehavior", "CustomAmiId", "EbsRootVolumeSize", "EbsRootVolumeIops"),
     *("EbsRootVolumeThroughput", "RepoUpgradeOnBoot", "OSReleaseLabel", "ServiceRole"),
-    "LogEncryptionKmsKeyId",
+    *("LogEncryptionKmsKeyId", "SessionEnabled"),
 )
 EC2 = {
     "Ec2KeyName": "Ec2KeyName",
