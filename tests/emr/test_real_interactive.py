@@ -1,8 +1,10 @@
-"""Notebooks and user interfaces on a real cluster: PySpark on YARN, Spark's history while it lives and afterwards."""
+"""Notebooks, sessions and user interfaces on a real cluster: PySpark and Spark Connect on YARN, Spark's history."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -10,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 
 from emrlab.processes import owned
@@ -58,6 +61,7 @@ def cluster(emr, s3):
         Name="interactive",
         ReleaseLabel="emr-7.9.0",
         Applications=[{"Name": "Spark"}],
+        SessionEnabled=True,
         LogUri="s3://interactive/logs",
         Instances={"InstanceCount": 2, "MasterInstanceType": "m5.xlarge", "SlaveInstanceType": "m5.xlarge",
                    "KeepJobFlowAliveWhenNoSteps": True},
@@ -143,6 +147,60 @@ def test_a_persistent_one_opens_while_the_cluster_lives(application, emr, cluste
     found, page = persistent(emr, cluster, application)
     assert master not in found
     assert "notebook" in page
+
+
+CLIENT = """\
+import sys
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import udf
+at, token, session = sys.argv[1:]
+spark = SparkSession.builder.remote(f"sc://{at}/;x-aws-proxy-auth={token};authorization={session}").getOrCreate()
+print("version", spark.version, "sum", spark.range(1000).selectExpr("sum(id)").first()[0])
+print("udf", spark.range(3).select(udf(lambda x: x + 1, "long")("id").alias("n")).agg({"n": "sum"}).first()[0])
+spark.range(5).write.mode("overwrite").parquet("s3://interactive/from-session")
+print("set", spark.conf.get("spark.executor.memory"))
+spark.stop()
+"""
+
+
+def connect(endpoint: str, token: str, session: str) -> subprocess.CompletedProcess[str]:
+    """What a Spark Connect client in a process of its own says."""
+    return subprocess.run(
+        [sys.executable, "-c", CLIENT, endpoint.removeprefix("http://"), token, session],
+        capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+
+
+def test_a_session_serves_spark_connect_to_whoever_has_its_token(emr, s3, cluster, home):
+    properties = {"spark.executor.memory": "900m"}
+    session = emr.start_session(
+        ClusterId=cluster,
+        Name="connect",
+        EngineConfigurations=[{"Classification": "spark-defaults", "Properties": properties}],
+    )["Id"]
+
+    def told() -> Any:
+        return emr.get_session(ClusterId=cluster, SessionId=session)["Session"]
+
+    until(lambda: told()["State"] in ("IDLE", "FAILED"), 200)
+    assert told()["State"] == "IDLE", told()
+    where = emr.get_session_endpoint(ClusterId=cluster, SessionId=session)
+    done = connect(where["Endpoint"], where["AuthToken"], session)
+    assert done.stdout.split("\n") == ["version 3.5.9 sum 499500", "udf 6", "set 900m", ""], done.stderr
+    assert s3.list_objects_v2(Bucket="interactive", Prefix="from-session/")["KeyCount"] > 1
+    for token, name in (("wrong", session), (where["AuthToken"], "is-OTHER")):
+        refused = connect(where["Endpoint"], token, name)
+        assert refused.returncode != 0
+        assert "not valid for this session" in refused.stderr
+    listening = [
+        connection.laddr.ip.removeprefix("::ffff:")
+        for process in owned(home)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert [one for one in listening if not one.startswith("127.")] == []
+    emr.terminate_session(ClusterId=cluster, SessionId=session)
+    until(lambda: told()["State"] == "TERMINATED")
 
 
 def test_it_opens_after_the_cluster_s_end_and_ends_with_the_region(application, emr, cluster, home):
