@@ -1,4 +1,4 @@
-"""ssh: a shell with the master node's environment."""
+"""ssh: a shell with the master node's environment, and what an SSH client must know of the nodes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ import click
 
 from ..errors import LabError
 from ..home import home
+
+# For ~/.ssh/config. Nodes are 127.64.0.0 to 127.127.255.255; later ones take the addresses of earlier ones, with host
+# keys of their own, so that none is worth remembering.
+CONFIG = """\
+Host 127.6?.* 127.7?.* 127.8?.* 127.9?.* 127.10?.* 127.11?.* 127.12?.*
+    # emrlab's nodes
+    Port {port}
+    User {user}
+    StrictHostKeyChecking accept-new
+    UserKnownHostsFile /dev/null
+    LogLevel ERROR
+"""
 
 
 def node_folder(cluster_id: str, *names: str | None) -> Path:
@@ -23,24 +35,41 @@ def node_folder(cluster_id: str, *names: str | None) -> Path:
 
 def login(node: Path) -> dict[str, str]:
     """The environment that a login on ``node`` has: this process's, and the node's ``etc/environment`` over it."""
-    file = node / "etc" / "environment"
+    from ..nodes.login import environment
+
     try:
-        lines = file.read_text().splitlines()
+        return {**os.environ, **environment(node)}
     except OSError as error:
         raise LabError("The node is not set up yet: try again when the cluster is WAITING or RUNNING.") from error
-    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.lstrip().startswith("#"))
-    return {**os.environ, **{name.strip(): value for name, value in pairs}}
+
+
+def configuration() -> str:
+    """What makes ``ssh``, ``scp`` and the AWS CLI's ``aws emr ssh`` find the nodes' port."""
+    from ..nodes.login import USER
+    from ..nodes.ssh_gate import PORTS
+
+    return CONFIG.format(port=PORTS[-1], user=USER)
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.argument("cluster_id")
+@click.argument("cluster_id", required=False)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def ssh(cluster_id: str, command: tuple[str, ...]) -> None:
+@click.option("--config", is_flag=True, help="Print what ~/.ssh/config needs for a real SSH client.")
+def ssh(cluster_id: str | None, command: tuple[str, ...], config: bool) -> None:
     """Open a shell as on a cluster's master node.
 
     With COMMAND, run that there instead: emrlab ssh j-XXXX hdfs dfs -ls /
+
+    It needs no key pair. A cluster that was launched with one also lets real SSH clients in: aws emr ssh, put, get and
+    socks, ssh, scp. For those, once: emrlab ssh --config >> ~/.ssh/config
     """
     from . import aws
+
+    if config:
+        click.echo(configuration(), nl=False)
+        return
+    if cluster_id is None:
+        raise click.UsageError("Name a cluster: emrlab ssh j-XXXX. List them: emrlab status")
 
     emr = aws.client("emr", aws.running())
     cluster = aws.describe(emr, cluster_id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 
 import pytest
 
@@ -41,6 +43,29 @@ def test_a_shell_opens_at_home_with_the_nodes_environment(emrlab_command, accoun
 def test_a_command_goes_to_a_shell_there_as_with_ssh(emrlab_command, account, executed):
     emrlab_command("ssh", account.cluster, "hdfs", "dfs", "-ls", "/ | head")
     assert executed["arguments"] == ["bash", "-c", "hdfs dfs -ls / | head"]
+
+
+def test_a_client_s_configuration_is_printed_for_the_nodes_addresses_alone(emrlab_command, tmp_path):
+    result = emrlab_command("ssh", "--config")
+    assert result.exit_code == 0
+    if shutil.which("ssh") is None:
+        pytest.skip("this machine has no SSH client")
+    file = tmp_path / "config"
+    file.write_text(result.stdout)
+
+    def asked(host: str) -> dict[str, str]:
+        told = subprocess.run(["ssh", "-F", file, "-G", host], capture_output=True, text=True, check=True).stdout
+        return dict(line.split(" ", 1) for line in told.splitlines() if " " in line)
+
+    for host in ("127.64.0.10", "127.99.255.10", "127.127.255.249"):
+        assert (asked(host)["port"], asked(host)["user"]) == ("2222", "hadoop")
+    for host in ("127.0.0.1", "127.0.1.1", "127.6.0.1", "example.org"):
+        assert asked(host)["port"] == "22"
+
+
+def test_without_a_cluster_it_asks_for_one(emrlab_command):
+    result = emrlab_command("ssh")
+    assert (result.exit_code, "emrlab ssh j-" in result.stderr) == (2, True)
 
 
 def test_values_may_hold_equals_signs_and_comments_are_none(tmp_path):
