@@ -10,6 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .s3 import SECRET
 
+CALLER = "elasticmapreduce.amazonaws.com"  # who CloudTrail says it was
+
 
 class Unanswered(Exception):
     """A service refused, or did not answer; the message is its own. ``code``: the error's name, empty without one."""
@@ -43,5 +45,5 @@ def client(service: str, endpoint: str, access_key: str, region: str) -> Any:
         region_name=region,
         aws_access_key_id=access_key,
         aws_secret_access_key=SECRET,
-        config=Config(retries={"total_max_attempts": 2}, connect_timeout=5),
+        config=Config(retries={"total_max_attempts": 2}, connect_timeout=5, user_agent=CALLER),
     )

@@ -179,7 +179,8 @@ def record_of(note: Note) -> Kept:
     assert service
     assert who
     account, caller = ministack_trails.caller(who.access_key, who.region)
-    identity = audit_record.identity(who.access_key, account, caller)
+    agent = note.request.headers.get("user-agent", "")
+    identity = audit_record.identity(who.access_key, account, caller, agent)
     answer = None
     if note.status >= 400 or not audit_record.reads(call):
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in note.headers}
@@ -193,13 +194,14 @@ def record_of(note: Note) -> Kept:
         service,
         call,
         identity,
+        account,
         who.region,
         note.request_id,
         note.ended,
         params,
         answer,
         note.source_ip,
-        note.request.headers.get("user-agent", ""),
+        identity.get("invokedBy") or agent,
     )
     found = audit_record.resources(service, call, params, answer)
     return Kept(account, note.ended, audit_record.user_name(identity), found, body)

@@ -30,6 +30,7 @@ SECRET = re.compile(
 READS = re.compile(
     r"(?:Batch)?(?:Get|List|Describe|Head|Lookup|Search|Simulate|Query|Scan|Filter|Test|Preview|Is|Check)"
 )
+SERVICE = re.compile(r"[a-z-]+\.amazonaws\.com(?= |$)")
 LARGEST = 100_000  # bytes of parameters or response; what is larger is left out
 LONGEST = 1024  # characters of user agent, error code and message
 # Whose events are those of one region, wherever they were asked.
@@ -100,6 +101,7 @@ def record(
     service: Service,
     call: Call,
     who: Mapping[str, Any],
+    account: str,
     region: str,
     request_id: str,
     ended: float,
@@ -109,7 +111,7 @@ def record(
     user_agent: str,
 ) -> dict[str, Any]:
     """``who``: its ``userIdentity``. ``answer``: the parsed response, if one could be read."""
-    account, shape, read_only = who["accountId"], call.shape, reads(call)
+    shape, read_only = call.shape, reads(call)
     found: dict[str, Any] = {
         "eventVersion": "1.11",
         "userIdentity": dict(who),
@@ -117,7 +119,7 @@ def record(
         "eventSource": f"{service.scope}.amazonaws.com",
         "eventName": call.operation,
         "awsRegion": region_of(service, region),
-        "sourceIPAddress": source_ip,
+        "sourceIPAddress": who.get("invokedBy") or source_ip,
         "userAgent": user_agent[:LONGEST],
     }
     failure = (answer or {}).get("Error")
@@ -221,8 +223,10 @@ def parser(protocol: str) -> Any:
     return create_parser(protocol if protocol != CBOR else "smithy-rpc-v2-cbor")
 
 
-def identity(key: str, account: str, caller: Mapping[str, Any] | None) -> dict[str, Any]:
+def identity(key: str, account: str, caller: Mapping[str, Any] | None, agent: str = "") -> dict[str, Any]:
     """``userIdentity`` of who signed with ``key``. ``caller``: what IAM and STS know of it."""
+    if key == account and (service := SERVICE.match(agent)):  # EMR, on its user's behalf
+        return {"type": "AWSService", "invokedBy": service[0]}
     known = {"accountId": account, "accessKeyId": key}
     if caller is None:
         return {"type": "Unknown", **known}
@@ -256,4 +260,4 @@ def user_name(who: Mapping[str, Any]) -> str:
     """``Username`` of the event history: a user's name, a role session's, or root."""
     if who["type"] == "Root":
         return "root"
-    return str(who.get("userName") or str(who.get("arn", "")).rsplit("/", 1)[-1])
+    return str(who.get("userName") or who.get("invokedBy") or str(who.get("arn", "")).rsplit("/", 1)[-1])

@@ -176,6 +176,22 @@ def test_borrowed_services_are_recorded_with_who_it_was(aws: Aws, alice: dict[st
 
 
 @region_test
+def test_what_emr_asks_iam_is_emrs(aws: Aws) -> None:
+    with pytest.raises(ClientError):
+        aws("emr").run_job_flow(
+            Name="n",
+            ReleaseLabel="emr-7.9.0",
+            Instances={"InstanceCount": 1, "MasterInstanceType": "m5.xlarge"},
+            JobFlowRole="nobodys",
+            ServiceRole="nobodys",
+        )
+    found = events(aws, Username="elasticmapreduce.amazonaws.com")
+    assert found
+    assert {one["sourceIPAddress"] for one in found} == {"elasticmapreduce.amazonaws.com"}
+    assert {one["userIdentity"]["type"] for one in found} == {"AWSService"}
+
+
+@region_test
 def test_what_is_secret_is_hidden(aws: Aws) -> None:
     aws("iam").create_user(UserName="carol")
     secret = aws("iam").create_access_key(UserName="carol")["AccessKey"]["SecretAccessKey"]
@@ -469,6 +485,14 @@ def test_parameters_as_cloudtrail_writes_them() -> None:
 def test_what_is_too_large_is_left_out() -> None:
     assert audit_record.bounded({"a": "x" * 100_001}) is None
     assert audit_record.bounded({"a": "x" * 1000}) == {"a": "x" * 1000}
+
+
+def test_what_emr_does_itself_is_told_so() -> None:
+    agent, root = "elasticmapreduce.amazonaws.com", {"userArn": "arn:aws:iam::123456789012:root", "userId": "1"}
+    who = audit_record.identity("123456789012", "123456789012", root, agent)
+    assert who == {"type": "AWSService", "invokedBy": agent}
+    assert audit_record.user_name(who) == agent
+    assert audit_record.identity("test", "123456789012", root, agent)["type"] == "Root"
 
 
 def test_who_is_not_known_is_told_so() -> None:
