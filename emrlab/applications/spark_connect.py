@@ -45,7 +45,8 @@ def command(node: Node, session: str, place: Path, port: int, settings: Mapping[
         "spark.jars": ",".join(f"local:{jar}" for jar in jars()),
         "spark.submit.deployMode": "client",
     }
-    java = f"-Dfile.encoding=UTF-8 -Dlab.session.id={session} -Dlab.session.folder={place}"
+    # Without its native transport the server listens as all JVMs of a node do: on the node's address alone.
+    java = f"-Dfile.encoding=UTF-8 -Dio.netty.transport.noNative=true -Dlab.session.id={session} -Dlab.session.folder={place}"
     own = settings.get("spark.driver.extraJavaOptions", "")
     given = {**settings, **ours, "spark.driver.extraJavaOptions": f"{own} {java}".strip()}
     flags = [word for name, value in given.items() for word in ("--conf", f"{name}={value}")]
