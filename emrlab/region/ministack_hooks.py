@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from ..home import Home
-from . import key_pairs
+from . import key_pairs, scaling_alarms
 
 # What somebody's own ministack or LocalStack may have been told by the environment, and ours must not hear.
 FOREIGN = re.compile(
@@ -100,6 +100,8 @@ def install() -> None:
         found = load(name)
         if name == "ec2":
             key_pairs.install(found)
+        elif name == "cloudwatch":
+            scaling_alarms.install(found)
         return found
 
     gate._get_module = get_module

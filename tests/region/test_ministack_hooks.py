@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 
 from emrlab.home import Home
-from emrlab.region import key_pairs
+from emrlab.region import key_pairs, scaling_alarms
 from emrlab.region import ministack_hooks as hooks
 
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
@@ -91,6 +91,9 @@ EC2: dict[str, list[str] | None] = {
     "_xml": ["status", "root_tag", "inner"],
     "_error": ["code", "message", "status"],
 }
+CLOUDWATCH: dict[str, list[str] | None] = {
+    "_evaluate_alarm": ["alarm"],
+}
 RESPONSES: dict[str, list[str] | None] = {
     "set_request_account_id": None,
     "set_request_region": None,
@@ -129,7 +132,7 @@ def names_are_there_with_their_parameters() -> None:
 
     module: Any
     listed = ((hooks.app(), APP), (hooks.s3(), S3), (hooks.persistence(), PERSISTENCE), (responses, RESPONSES))
-    listed = (*listed, (hooks.app()._get_module("ec2"), EC2))
+    listed = (*listed, (hooks.app()._get_module("ec2"), EC2), (hooks.app()._get_module("cloudwatch"), CLOUDWATCH))
     for module, names in listed:
         for name, parameters in names.items():
             found = getattr(module, name)
@@ -232,6 +235,19 @@ def key_pairs_are_answered_by_ours_and_kept_by_it() -> None:
     assert module.get_state()["key_pairs"].get("kept")["PublicKey"].startswith("ssh-ed25519 ")
 
 
+def alarms_of_automatic_scaling_are_left_to_emr() -> None:
+    module = hooks.app()._get_module("cloudwatch")
+    module.record_metric("AWS/ElasticMapReduce", "IsIdle", 1.0)
+    scaling = "arn:aws:autoscaling:us-east-1:1:scalingPolicy:2:resource/elasticmapreduce/instancegroup/j-1/ig-1"
+    states = []
+    for actions in ([], [scaling]):
+        alarm = {"Namespace": "AWS/ElasticMapReduce", "MetricName": "IsIdle", "AlarmName": "a", "AlarmActions": actions}
+        alarm |= {"StateValue": "OK", "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold"}
+        module._evaluate_alarm(alarm)
+        states.append(alarm["StateValue"])
+    assert states == ["ALARM", "OK"]
+
+
 def refused(work: Callable[[], Any]) -> None:
     with pytest.raises(OSError, match="No space left"):
         work()
@@ -321,6 +337,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     a_saved_state_is_in_its_own_format,
     locks_of_objects_are_saved_too,
     key_pairs_are_answered_by_ours_and_kept_by_it,
+    alarms_of_automatic_scaling_are_left_to_emr,
     a_full_disk_leaves_the_object_that_was_there,
     a_full_disk_leaves_the_versions_that_were_there,
     a_full_disk_leaves_the_parts_of_an_upload,
@@ -360,10 +377,10 @@ def test_contract(outcomes, check):
 
 
 def test_no_private_name_is_used_but_those_of_the_contract():
-    trees = [ast.parse(Path(module.__file__).read_text()) for module in (hooks, key_pairs)]
+    trees = [ast.parse(Path(module.__file__).read_text()) for module in (hooks, key_pairs, scaling_alarms)]
     nodes = [one for tree in trees for one in ast.walk(tree)]
     private = {one.attr for one in nodes if isinstance(one, ast.Attribute) and re.match("_[a-z]", one.attr)}
-    assert private - {"_emrlab"} <= {*APP, *S3, *EC2, *PERSISTENCE}
+    assert private - {"_emrlab"} <= {*APP, *S3, *EC2, *CLOUDWATCH, *PERSISTENCE}
 
 
 def test_ministack_is_pinned_exactly():
