@@ -1,6 +1,6 @@
-"""Other settings for the nodes of a running instance group: files written anew, daemons restarted node by node.
+"""Other settings for the nodes of a running group or fleet: files written anew, daemons restarted node by node.
 
-See "Reconfigure an instance group in a running cluster".
+See "Reconfigure an instance group in a running cluster" and "Reconfiguring instance fleets".
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ..applications import application
 from ..applications.launch import reconfigure
 from . import events
-from .records import Group, Instance
+from .machines import configurations
+from .records import Collection, Fleet, Group, Instance
 
 if TYPE_CHECKING:
     from .driver import Driver
@@ -36,12 +37,23 @@ def merged(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -
     return list(found.values())
 
 
-class Reconfiguration(threading.Thread):
-    """Brings the nodes of a group that is RECONFIGURING to its configurations, or back to the last good ones."""
+def last_good(collection: Collection) -> Collection:
+    """The collection with the configurations that were last in force everywhere."""
+    found = copy.deepcopy(collection)
+    if isinstance(found, Group):
+        found.configurations = found.last_good
+    else:
+        found.types = found.last_good or found.types
+    return found
 
-    def __init__(self, driver: Driver, group: Group) -> None:
-        super().__init__(name=f"reconfigure {group.id}", daemon=True)
-        self.driver, self.history, self.group = driver, driver.history, group
+
+class Reconfiguration(threading.Thread):
+    """Brings the nodes of what is RECONFIGURING to its configurations, or back to the last good ones."""
+
+    def __init__(self, driver: Driver, collection: Collection) -> None:
+        super().__init__(name=f"reconfigure {collection.id}", daemon=True)
+        self.driver, self.history, self.collection = driver, driver.history, collection
+        self.since = time.time()
 
     def run(self) -> None:
         try:
@@ -50,57 +62,88 @@ class Reconfiguration(threading.Thread):
             self.driver.wake()
 
     def work(self) -> None:
-        group, begun = self.group, time.time()
+        now, good = self.collection, last_good(self.collection)
+        self.tell_fleet("started")
         try:
-            self.apply(group.last_good, group.configurations)
+            self.apply(good, now)
         except Exception as error:
             if self.driver.stopped():
                 return
-            log.warning("%s could not be reconfigured: %s", group.id, error)
-            cluster, running = self.driver.cluster, len(self.instances())
-            self.driver.service.events.say(
-                events.reconfiguration.failed(cluster, group, running, begun),
-                events.reconfiguration.reverting(cluster, group, running),
-            )
-            self.revert(str(error))
+            log.warning("%s could not be reconfigured: %s", now.id, error)
+            self.revert(good, str(error))
             return
-        with self.history.changing(Group, group.id) as now:
-            if now.state == "RECONFIGURING":
-                now.last_good, now.last_good_version = group.configurations, group.version
-                now.move("RUNNING")
+        self.tell_fleet("completed")
+        self.conclude(now, "RUNNING")
 
-    def revert(self, trouble: str) -> None:
-        """EMR goes back to the last configurations that worked; a group where that fails too is ARRESTED."""
-        group = self.group
-        said = (
-            f"Reconfiguration to version {group.version} failed, version {group.last_good_version} is in force again: "
-        )
-        state, code = "RUNNING", ""
+    def revert(self, good: Collection, trouble: str) -> None:
+        """EMR goes back to the last configurations that worked; a group where that fails too is ARRESTED.
+
+        What is in force then has a version of its own.
+        """
+        failed = self.collection
+        self.tell_failure(trouble)
+        said = f"Reconfiguration failed: {trouble} The configurations before it are in force again."
         try:
-            self.apply(group.configurations, group.last_good)
+            self.apply(failed, good)
         except Exception as error:
-            log.warning("%s could not be brought back: %s", group.id, error)
-            said = f"Reconfiguration to version {group.version} failed, and so did going back ({error}): "
-            state, code = "ARRESTED", "INTERNAL_ERROR"
-        with self.history.changing(Group, group.id) as now:
-            if now.state == "RECONFIGURING":
-                now.move(state, said + trouble, code)
+            log.warning("%s could not be brought back: %s", failed.id, error)
+            self.tell_fleet("not reverted", str(error))
+            said = f"Reconfiguration failed: {trouble} Going back failed too: {error}"
+            self.conclude(good, "ARRESTED" if isinstance(failed, Group) else "SUSPENDED", said, "INTERNAL_ERROR")
+            return
+        self.tell_fleet("reverted")
+        self.conclude(good, "RUNNING", said)
 
-    def apply(self, old: Configurations, new: Configurations) -> None:
+    def conclude(self, now: Collection, state: str, reason: str = "", code: str = "") -> None:
+        """``now``: with the configurations that are in force."""
+        with self.history.changing(type(now), now.id) as record:
+            if record.state != "RECONFIGURING":
+                return
+            if isinstance(record, Group) and isinstance(now, Group):
+                record.last_good, record.configurations = now.configurations, now.configurations
+                if not reason:
+                    record.last_good_version = record.version
+            elif isinstance(record, Fleet) and isinstance(now, Fleet):
+                record.last_good, record.types = now.types, now.types
+            record.move(state, reason, code)
+
+    def apply(self, old: Collection, new: Collection) -> None:
         """Raises ``LabError`` when a daemon does not come up with ``new``."""
         driver, machines = self.driver, self.driver.machines
         base = application.merged(driver.cluster.configurations)
-        before, after = application.merged(old, base), application.merged(new, base)
-        changed = {name.partition(".")[0] for name in {*before, *after} if before.get(name, {}) != after.get(name, {})}
-        for one in self.instances():
-            if member := machines.member(one):
+        for one in self.history.of(Instance, driver.cluster_id, ["RUNNING"]):
+            member = machines.member(one)
+            if one.group != new.id or one.ec2 in driver.going or member is None:
+                continue
+            before = application.merged(configurations(old, one.instance_type), base)
+            after = application.merged(configurations(new, one.instance_type), base)
+            names = {*before, *after}
+            changed = {name.partition(".")[0] for name in names if before.get(name, {}) != after.get(name, {})}
+            if changed:
                 member.settings = after
                 with driver.leaving([one]):
                     reconfigure(machines.site, member, changed, driver.stopped)
 
-    def instances(self) -> list[Instance]:
-        return [
-            one
-            for one in self.history.of(Instance, self.driver.cluster_id, ["RUNNING"])
-            if one.group == self.group.id and one.ec2 not in self.driver.going
-        ]
+    # Events
+
+    def tell_fleet(self, what: str, reason: str = "") -> None:
+        fleet = self.collection
+        if isinstance(fleet, Fleet):
+            have = events.Capacity.of(fleet, self.history.of(Instance, fleet.cluster, ["RUNNING"]))
+            self.say(events.reconfiguration.of_fleet(self.driver.cluster, fleet, have, what, reason))
+
+    def tell_failure(self, trouble: str) -> None:
+        group = self.collection
+        if isinstance(group, Fleet):
+            self.tell_fleet("failed", trouble)
+            self.tell_fleet("reverting")
+            return
+        running = sum(one.group == group.id for one in self.history.of(Instance, group.cluster, ["RUNNING"]))
+        cluster = self.driver.cluster
+        self.say(events.reconfiguration.failed(cluster, group, running, self.since))
+        with self.history.changing(Group, group.id) as now:
+            now.version += 1
+        self.say(events.reconfiguration.reverting(cluster, now, running))
+
+    def say(self, event: events.Event) -> None:
+        self.driver.service.events.say(event)

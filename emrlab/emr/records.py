@@ -113,6 +113,7 @@ class Fleet(Record):
     launch: dict[str, Any] = field(default_factory=dict)  # InstanceFleetProvisioningSpecifications
     resize: dict[str, Any] = field(default_factory=dict)  # InstanceFleetResizingSpecifications
     context: str = ""
+    last_good: list[dict[str, Any]] = field(default_factory=list)  # types whose configurations are in force
     since: float | None = None  # when it began to look for capacity; its timeouts count from then
     switched: bool = False  # on-demand instances take the place of spot ones that did not come in time
     unmet: int = 0  # units that it does without, since they did not come in time

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from emrlab.emr import driver
+from emrlab.emr import driver, reconfiguration
 from emrlab.emr.chores import health, spot
 from emrlab.emr.records import Instance
 from emrlab.errors import AwsError
@@ -210,6 +210,22 @@ def test_what_cannot_be_is_refused_and_changes_nothing(start, change, said):
     with pytest.raises(AwsError, match=said):
         life.ask("ModifyInstanceFleet", ClusterId=life.id, InstanceFleet=asked)
     assert told(life)["CORE"] == before
+
+
+def test_configurations_of_its_types_are_applied_to_what_runs(start, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        reconfiguration, "reconfigure", lambda site, member, changed, stopped: asked.append((member, changed))
+    )
+    life = start(MASTER, CORE).until_state("WAITING")
+    sites = [{"Classification": "yarn-site", "Properties": {"a": "1"}}]
+    types = [{**one, "Configurations": sites} for one in CORE["InstanceTypeConfigs"]]
+    modify(life, InstanceTypeConfigs=types)
+    settled(life, 2, 2)
+    assert len(asked) == len(instances(life))
+    assert {tuple(changed) for _, changed in asked} == {("yarn-site",)}
+    assert asked[0][0].of("yarn-site") == {"a": "1"}
+    assert told(life)["CORE"]["InstanceTypeSpecifications"][0]["Configurations"] == sites
 
 
 def test_fleets_and_groups_exclude_each_other(launch, market):

@@ -230,8 +230,10 @@ def test_configurations_that_do_not_work_are_taken_back(life, monkeypatch, back,
     life.until(lambda one: core(one)["Status"]["State"] == state)
     told = core(life)
     assert "nodemanager ended with exit status 1" in told["Status"]["StateChangeReason"]["Message"]
-    assert (told["ConfigurationsVersion"], told["LastSuccessfullyAppliedConfigurationsVersion"]) == (2, 1)
+    # What is in force again has a version of its own.
+    assert (told["ConfigurationsVersion"], told["LastSuccessfullyAppliedConfigurationsVersion"]) == (3, 1)
     assert told["LastSuccessfullyAppliedConfigurations"] == []
+    assert told["Configurations"] == []
 
 
 @pytest.mark.parametrize(

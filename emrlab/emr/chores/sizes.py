@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .. import capacity
 from ..provisioning import collections
 from ..reconfiguration import Reconfiguration
-from ..records import Collection, Fleet, Group
+from ..records import Collection, Fleet
 from ..resize import Resize
 from . import chore
 
@@ -24,7 +24,7 @@ def look(driver: Driver) -> None:
         resize = driver.resizes.get(collection.id)
         if resize is not None and resize.is_alive():
             continue
-        if isinstance(collection, Group) and collection.state == "RECONFIGURING":
+        if collection.state == "RECONFIGURING":
             driver.resizes[collection.id] = Reconfiguration(driver, collection)
             driver.resizes[collection.id].start()
             continue

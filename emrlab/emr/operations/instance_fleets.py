@@ -64,8 +64,8 @@ def modify_instance_fleet(call: Call, params: dict[str, Any]) -> None:
         if fleet.over or fleet.state == "TERMINATING":
             raise errors.invalid(f"The instance fleet {fleet.id} is {fleet.state} and cannot be modified.")
         with history.changing(Fleet, fleet.id) as now:
-            tell(call, cluster, fleet, asked)
             change(now, asked, cluster)
+            tell(call, cluster, now, asked)
         check_units([one for one in history.of(Fleet, cluster.id) if not one.over])
     call.service.wake(cluster.id)
 
@@ -76,12 +76,20 @@ def tell(call: Call, cluster: Cluster, fleet: Fleet, asked: dict[str, Any]) -> N
         call.service.events.say(events.capacity.fleet_updated(cluster, fleet, have))
     if {"TargetOnDemandCapacity", "TargetSpotCapacity"} & asked.keys():
         call.service.events.say(events.capacity.resize_initiated(cluster, fleet, have))
+    if fleet.state == "RECONFIGURING":
+        call.service.events.say(events.reconfiguration.of_fleet(cluster, fleet, have, "requested"))
+
+
+def settings_by_type(types: list[dict[str, Any]]) -> dict[str, Any]:
+    return {one["InstanceType"]: one["Configurations"] for one in types if one.get("Configurations")}
 
 
 def change(fleet: Fleet, asked: dict[str, Any], cluster: Cluster) -> None:
+    settings: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     if types := asked.get("InstanceTypeConfigs"):
         fleet_request.check_types(fleet.role, types, fleet.launch, cluster.applications)
-        fleet.types = types
+        settings = settings_by_type(fleet.types), settings_by_type(types)
+        fleet.last_good, fleet.types = fleet.types, types
     if "ResizeSpecifications" in asked:
         fleet_request.check_resize(asked["ResizeSpecifications"])
         fleet.resize = asked["ResizeSpecifications"]
@@ -92,7 +100,8 @@ def change(fleet: Fleet, asked: dict[str, Any], cluster: Cluster) -> None:
         raise errors.invalid("The core instance fleet needs a target capacity of at least 1.")
     fleet.unmet, fleet.switched, fleet.since = 0, False, time.time()
     if fleet.state in ("RUNNING", "SUSPENDED"):
-        fleet.move("RESIZING")
+        # A resize follows by itself when it is through.
+        fleet.move("RECONFIGURING" if settings[0] != settings[1] else "RESIZING")
 
 
 def check_living(cluster: Cluster) -> None:
