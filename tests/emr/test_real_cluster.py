@@ -9,6 +9,8 @@ import gzip
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -21,12 +23,18 @@ import psutil
 import pytest
 
 from emrlab.home import Home
+from emrlab.nodes.waiting import listening
 from emrlab.processes import owned
+from tests import socks
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 SCRIPTS = Path(__file__).resolve().parents[2] / "labs" / "1-clusters" / "files"
 AWS = str(Path(sys.executable).with_name("aws"))
 LINES = "".join(f"2013,1,1,517,515,{number % 60},830,819,11,{'UA' if number % 3 else 'AA'}\n" for number in range(3000))
+SOCKS = 8157  # the port of aws emr socks
+needs_ssh = pytest.mark.skipif(
+    not (shutil.which("ssh") and shutil.which("scp")), reason="this machine has no SSH client (ssh and scp)"
+)
 OVER = ("COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED")
 
 
@@ -72,12 +80,21 @@ def s3(aws_clients):
 
 
 @pytest.fixture(scope="module")
-def cluster(s3, emr):
+def key(aws_clients, tmp_path_factory):
+    """The private half of EC2's key pair ``real``."""
+    file = tmp_path_factory.mktemp("keys") / "real.pem"
+    file.touch(mode=0o600)
+    file.write_text(aws_clients("ec2").create_key_pair(KeyName="real")["KeyMaterial"] + "\n")
+    return file
+
+
+@pytest.fixture(scope="module")
+def cluster(s3, emr, key):
     """Launched by the AWS CLI, as the README shows it."""
     made = aws(
         *("create-cluster", "--name", "real", "--release-label", "emr-7.9.0"),
         *("--applications", "Name=Hadoop", "Name=Spark", "--instance-type", "m5.xlarge", "--instance-count", "3"),
-        *("--use-default-roles", "--log-uri", "s3://real/logs"),
+        *("--use-default-roles", "--log-uri", "s3://real/logs", "--ec2-attributes", "KeyName=real"),
         *("--bootstrap-actions", "Path=s3://real/scripts/bootstrap.sh,Args=[hello]"),
         *("--configurations", json.dumps([{"Classification": "hdfs-site", "Properties": {"dfs.replication": "2"}}])),
         *(
@@ -275,6 +292,47 @@ def test_everything_listens_on_loopback_only(cluster, home):
 def test_an_interactive_shell_is_on_the_node(cluster, ssh):
     assert ssh("hostname; whoami; echo $HADOOP_CONF_DIR").splitlines()[0].startswith("ip-127-")
     assert "hdfs://" in ssh("hdfs getconf -confKey fs.defaultFS")
+
+
+def over_ssh(what: str, cluster: str, key: Path, *more: str) -> list[str]:
+    """``aws emr ssh``, ``put``, ``get`` or ``socks``. The port is that of users who may not have 22."""
+    options = ("Port=2222", f"UserKnownHostsFile={key.parent}/known_hosts")
+    return [AWS, "emr", what, "--cluster-id", cluster, "--key-pair-file", str(key), *more, "--ssh-options", *options]
+
+
+@needs_ssh
+def test_the_cli_s_put_ssh_and_get_reach_the_master_with_the_key_pair(cluster, key, tmp_path):
+    def aws_emr(what: str, *more: str) -> str:
+        command = over_ssh(what, cluster, key, *more)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    (tmp_path / "words.txt").write_text("one two\nthree\n")
+    aws_emr("put", "--src", str(tmp_path / "words.txt"), "--dest", "/home/hadoop/words.txt")
+    said = aws_emr("ssh", "--command", "hostname && hdfs dfs -put words.txt /words && hdfs dfs -cat /words > back.txt")
+    assert re.search(r"^ip-127-\d+-\d+-\d+\.ec2\.internal$", said, re.MULTILINE)
+    aws_emr("get", "--src", "/home/hadoop/back.txt", "--dest", str(tmp_path / "back.txt"))
+    assert (tmp_path / "back.txt").read_text() == "one two\nthree\n"
+
+
+@needs_ssh
+def test_the_cli_s_socks_proxy_shows_the_resource_manager_by_its_private_name(cluster, key, emr):
+    if listening("127.0.0.1", SOCKS):
+        pytest.skip(f"port {SOCKS}, which aws emr socks takes, is in use")
+    (instance,) = emr.list_instances(ClusterId=cluster, InstanceGroupTypes=["MASTER"])["Instances"]
+    proxy = subprocess.Popen(over_ssh("socks", cluster, key), stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        until(lambda: proxy.poll() is not None or listening("127.0.0.1", SOCKS))
+        connection, reply = socks.connected(SOCKS, instance["PrivateDnsName"], 8088)
+        with connection:
+            assert reply == 0
+            assert '"state":"STARTED"' in socks.fetched(connection, "/ws/v1/cluster/info")
+    finally:
+        os.killpg(proxy.pid, signal.SIGTERM)
+        proxy.wait(30)
 
 
 def test_losing_a_core_node_leaves_hdfs_short_of_replicas_and_a_spark_job_alive(cluster, emr, step, master, s3, home):

@@ -29,6 +29,7 @@ from emrlab.nodes.node import Node
 from emrlab.nodes.ssh_gate import Gate, open_gate
 from emrlab.nodes.ssh_server import Here
 from emrlab.nodes.waiting import listening, until
+from tests import socks
 
 PORT = 2222
 client_needed = pytest.mark.skipif(
@@ -180,7 +181,7 @@ def test_a_terminal_has_the_clients_size_prompt_and_interrupt(ssh, gate, node, o
         said = read_until(ours, prompt)
         assert "31 97\r\n" in said
         assert f"{os.environ.get('TERM', 'dumb')}/dev/pts/" in said
-        os.write(ours, b"echo be''gun; cat\n")
+        os.write(ours, b"sh -c 'echo be\"\"gun; exec sleep 300'\n")
         read_until(ours, "begun\r\n")
         os.write(ours, b"\x03")
         read_until(ours, prompt)
@@ -334,39 +335,24 @@ def tunnel(gate, node, options) -> Iterator[Callable[..., int]]:
         yield tunnel
 
 
-def get(connection: socket.socket) -> str:
-    connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-    with connection.makefile() as answer:
-        return answer.read()
-
-
 @client_needed
 @pytest.mark.parametrize("host", ["localhost", "{address}", "{name}"])
 def test_a_local_port_leads_to_the_nodes_interface(tunnel, page, node, host):
     port = tunnel("-L", f"{{}}:{host.format(address=node.address, name=node.name)}:{page}")
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        assert get(connection).endswith("the interface")
-
-
-def socks(port: int, host: str, to: int) -> tuple[socket.socket, int]:
-    """A connection through a SOCKS5 proxy, and the proxy's reply code (0: succeeded)."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
-    connection.sendall(b"\x05\x01\x00")
-    assert connection.recv(2) == b"\x05\x00"
-    connection.sendall(b"\x05\x01\x00\x03" + bytes([len(host)]) + host.encode() + struct.pack("!H", to))
-    return connection, (connection.recv(10) + b"\xff\xff")[1]
+        assert socks.fetched(connection).endswith("the interface")
 
 
 @client_needed
 def test_a_socks_proxy_reaches_the_cluster_by_its_names_and_nothing_else(tunnel, page, node):
     port = tunnel("-D", "{}")
-    connection, reply = socks(port, node.name, page)
+    connection, reply = socks.connected(port, node.name, page)
     with connection:
-        assert (reply, get(connection).endswith("the interface")) == (0, True)
+        assert (reply, socks.fetched(connection).endswith("the interface")) == (0, True)
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         elsewhere.settimeout(0)
         for host in ("example.org", "127.0.0.2", "127.0.0.1"):
-            connection, reply = socks(port, host, elsewhere.getsockname()[1])
+            connection, reply = socks.connected(port, host, elsewhere.getsockname()[1])
             with connection:
                 assert reply != 0 or connection.recv(1) == b""
         with pytest.raises(BlockingIOError):
