@@ -1,6 +1,6 @@
 """A node's SSH ports. The server behind them (``ssh_server``) is started for the first who comes, and ends when idle.
 
-It takes some 50 MB, which a node that nobody logs in to should not cost: the ports are held here, and handed on.
+It takes 30 to 45 MB, which a node that nobody logs in to should not cost: the ports are held here, and handed on.
 """
 
 from __future__ import annotations
