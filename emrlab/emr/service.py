@@ -14,7 +14,7 @@ from ..errors import AwsError, LabError
 from ..home import Home
 from . import iam, operations, recovery
 from .beside import Beside
-from .chores import auto_termination, health, managed_scaling, metrics, sizes, spot
+from .chores import auto_termination, daemons, health, managed_scaling, metrics, sizes, spot
 from .clock import Clock
 from .driver import Driver
 from .events import Events
@@ -26,7 +26,17 @@ from .records import Cluster
 from .registry import Call, perform
 from .s3 import SECRET
 
-__all__ = ["EmrService", "auto_termination", "health", "managed_scaling", "metrics", "operations", "sizes", "spot"]
+__all__ = [
+    "EmrService",
+    "auto_termination",
+    "daemons",
+    "health",
+    "managed_scaling",
+    "metrics",
+    "operations",
+    "sizes",
+    "spot",
+]
 log = logging.getLogger(__name__)
 # A region that stops leaves its warden this long, and some for others.
 STOP_SECONDS = 20.0

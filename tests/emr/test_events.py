@@ -19,6 +19,7 @@ from emrlab.emr.history import History
 from emrlab.emr.records import Cluster, Fleet, Group, Instance, Step
 from emrlab.emr.service import EmrService
 from emrlab.errors import LabError
+from emrlab.nodes.node import Daemon
 
 from .conftest import ACCOUNT, Life, step
 
@@ -705,6 +706,23 @@ def test_what_ec2_has_not_is_told_once_in_a_while(launch: Callable[..., Life], l
     assert one.detail["eventCode"] == "EC2 provisioning - Insufficient Instance Capacity"
     assert (one.detail["instanceGroupType"], one.detail["severity"]) == ("CORE", "WARN")
     life.ask("TerminateJobFlows", JobFlowIds=[life.id])
+
+
+def test_a_daemon_that_ends_and_comes_back_is_told_once_each(
+    life: Life, emr: EmrService, listened: list[Event]
+) -> None:
+    node = next(one.node for one in emr.drivers[life.id].machines.site.members if one.role == "CORE")
+    for name in ("datanode", "nodemanager"):
+        node.start(Daemon(name, ["sleep", "1000"], name, lambda: True))
+    node.daemons["nodemanager"].kill()
+    assert len(messages(listened, "nodemanager of Hadoop", Kind.APPLICATION_HEALTH)) == 1
+    node.start(Daemon("nodemanager", ["sleep", "1000"], "nodemanager", lambda: True))
+    found = messages(listened, "runs again", Kind.APPLICATION_HEALTH)
+    assert "ended with status -9." in found[0]
+    assert len(found) == 2
+    told = [one.detail for one in listened if one.kind == Kind.APPLICATION_HEALTH]
+    assert [(one["name"], one["state"]) for one in told] == [("Hadoop", "UNHEALTHY"), ("Hadoop", "HEALTHY")]
+    assert {one["instanceId"] for one in told} == {node.folder.name}
 
 
 def test_a_whole_life_in_order(emr: EmrService, listened: list[Event], launch: Callable[..., Life]) -> None:
