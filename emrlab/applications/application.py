@@ -102,6 +102,8 @@ class Application(ABC):
     needs: tuple[str, ...] = ()
     classifications: frozenset[str] = frozenset()
     restarts: Mapping[str, tuple[str, ...]] = {}
+    # Locks of what clusters start without: it is fetched when somebody first asks for it.
+    extras: tuple[Path, ...] = ()
 
     @abstractmethod
     def prepare(self, say: Say | None = None) -> None:

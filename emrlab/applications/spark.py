@@ -15,6 +15,7 @@ from ..nodes.waiting import listening
 from . import commands, files, hadoop, java, s3
 from .application import Application, Capacity, Member, Say, Settings, Site
 from .classpath import HADOOP, LOCKS, S3
+from .spark_connect import CONNECT
 from .spark_home import SHUFFLE, SPARK, spark_home, spark_jars, spark_shuffle_classpath, spark_version
 
 CONF = "etc/spark/conf"
@@ -48,6 +49,7 @@ class Spark(Application):
     version = spark_version()
     locks = (SPARK, SHUFFLE, S3, HADOOP)
     needs = ("Hadoop",)
+    extras = (CONNECT,)
     classifications = frozenset(("spark", "spark-defaults", "spark-env", "spark-log4j2"))
 
     def prepare(self, say: Say | None = None) -> None:

@@ -46,10 +46,10 @@ def fetch(applications: tuple[str, ...], bundle: Path | None, source: Path | Non
 
 
 def artifacts_of(applications: Iterable[Any]) -> list[Artifact]:
-    """What the locks of ``applications`` name, each once."""
+    """What the locks of ``applications`` name, each once, with what they would fetch later."""
     from ..nodes.artifacts import read_lock
 
-    locks = dict.fromkeys(lock for application in applications for lock in application.locks)
+    locks = dict.fromkeys(lock for application in applications for lock in (*application.locks, *application.extras))
     return list(dict.fromkeys(artifact for lock in locks for artifact in read_lock(lock)))
 
 

@@ -93,7 +93,7 @@ def test_every_application_says_its_version_and_its_classifications():
     for name, one in catalogue().items():
         assert one.name == name
         assert one.version[0].isdigit()
-        assert all(lock.is_file() for lock in one.locks)
+        assert all(lock.is_file() for lock in (*one.locks, *one.extras))
     assert "yarn-site" in catalogue()["Hadoop"].classifications
     assert {"spark", "spark-defaults"} <= catalogue()["Spark"].classifications
 

@@ -162,6 +162,7 @@ class FakeApplication:
     name: str
     version: str
     locks: tuple[Path, ...]
+    extras: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -181,9 +182,10 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> Shop:
 
     common = FakeArtifact("common", 1_000_000)
     content = Shop({Path("hadoop.lock"): [common, FakeArtifact("hdfs", 2_000_000)], Path("spark.lock"): [common]})
+    content.artifacts[Path("connect.lock")] = [FakeArtifact("connect", 500_000)]
     known = {
         "Hadoop": FakeApplication("Hadoop", "3.4.2", (Path("hadoop.lock"),)),
-        "Spark": FakeApplication("Spark", "3.5.9", (Path("hadoop.lock"), Path("spark.lock"))),
+        "Spark": FakeApplication("Spark", "3.5.9", (Path("hadoop.lock"), Path("spark.lock")), (Path("connect.lock"),)),
     }
 
     class Store:

@@ -9,9 +9,15 @@ from emrlab.errors import LabError
 def test_the_base_is_fetched_by_default_saying_how_much(emrlab_command, shop):
     result = emrlab_command("fetch")
     assert result.exit_code == 0, result.output
-    assert "Hadoop 3.4.2, Spark 3.5.9: 3.0 MB in 2 files to download" in result.stderr
-    assert "Downloading: 3.0 MB of 3.0 MB" in result.stderr
+    assert "Hadoop 3.4.2, Spark 3.5.9: 3.5 MB in 3 files to download" in result.stderr
+    assert "Downloading: 3.5 MB of 3.5 MB" in result.stderr
     assert shop.prepared == ["Hadoop", "Spark"]
+
+
+def test_what_an_application_would_fetch_later_goes_into_its_bundle(emrlab_command, shop, tmp_path):
+    file = tmp_path / "class.bundle"
+    assert emrlab_command("fetch", "Spark", "--bundle", str(file)).exit_code == 0
+    assert file.read_text() == "common hdfs connect"
 
 
 def test_what_is_here_is_not_downloaded_again(emrlab_command, shop):
