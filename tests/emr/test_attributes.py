@@ -93,8 +93,6 @@ def test_a_job_flow_is_the_cluster_in_older_words(launch, ask):
         Steps=[step("good", "true")],
         BootstrapActions=[script],
         Instances={"TerminationProtected": True, "InstanceCount": 3},
-        JobFlowRole="EMR_EC2_DefaultRole",
-        ServiceRole="EMR_DefaultRole",
     ).until_state("WAITING")
     life.until(lambda one: one.step_states() == ["COMPLETED"])
     life.until_state("WAITING")
@@ -102,7 +100,6 @@ def test_a_job_flow_is_the_cluster_in_older_words(launch, ask):
     status = told["ExecutionStatusDetail"]
     assert (told["JobFlowId"], told["LogUri"], status["State"]) == (life.id, "s3://bucket/logs/", "WAITING")
     assert status["CreationDateTime"] <= status["ReadyDateTime"]
-    assert (told["JobFlowRole"], told["ServiceRole"]) == ("EMR_EC2_DefaultRole", "EMR_DefaultRole")
     (one,) = told["Steps"]
     assert one["StepConfig"]["HadoopJarStep"] == {
         "Properties": [],
@@ -171,10 +168,12 @@ def test_512_job_flows_are_told_at_most(ask, emr, monkeypatch):
 
 def test_a_job_flow_whose_nodes_are_gone_tells_what_they_were(ask, emr):
     emr.history.add(
-        record(1, created=time.time()),
+        record(1, created=time.time(), ec2={"IamInstanceProfile": "profile"}, settings={"ServiceRole": "role"}),
         Group("ig-1", "j-001", "TERMINATED", "m", "MASTER", "m5.xlarge", 1),
         Instance("ci-1", "j-001", "TERMINATED", "ig-1", "i-1", "m5.xlarge", ended=time.time()),
     )
-    instances = ask("DescribeJobFlows")["JobFlows"][0]["Instances"]
+    (told,) = ask("DescribeJobFlows")["JobFlows"]
+    assert (told["JobFlowRole"], told["ServiceRole"]) == ("profile", "role")
+    instances = told["Instances"]
     assert (instances["MasterInstanceType"], instances["SlaveInstanceType"]) == ("m5.xlarge", "m5.xlarge")
     assert instances["MasterInstanceId"] == "i-1"
