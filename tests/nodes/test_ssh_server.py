@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pty
 import re
@@ -11,10 +10,8 @@ import shutil
 import signal
 import socket
 import stat
-import struct
 import subprocess
 import sys
-import termios
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +25,7 @@ from emrlab.nodes.addresses import claim, private_name
 from emrlab.nodes.node import Node
 from emrlab.nodes.ssh_gate import Gate, open_gate
 from emrlab.nodes.ssh_server import Here
+from emrlab.nodes.ssh_session import resize
 from emrlab.nodes.waiting import listening, until
 from tests import socks
 
@@ -152,7 +150,7 @@ def test_a_command_that_a_signal_ends_is_told_so(ssh):
 def on_a_terminal(command: list[str], rows: int, columns: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A program on a terminal of ours: the process, and our end."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    resize(ours, (columns, rows, 0, 0))
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     try:
@@ -181,6 +179,11 @@ def test_a_terminal_has_the_clients_size_prompt_and_interrupt(ssh, gate, node, o
         said = read_until(ours, prompt)
         assert "31 97\r\n" in said
         assert f"{os.environ.get('TERM', 'dumb')}/dev/pts/" in said
+        resize(ours, (111, 40, 0, 0))
+        process.send_signal(signal.SIGWINCH)
+        os.write(ours, b"until [ \"$(stty size)\" = '40 111' ]; do sleep 0.05; done; echo re''sized\n")
+        read_until(ours, "resized")
+        read_until(ours, prompt)
         os.write(ours, b"sh -c 'echo be\"\"gun; exec sleep 300'\n")
         read_until(ours, "begun\r\n")
         os.write(ours, b"\x03")

@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 from cryptography.hazmat.primitives import serialization as forms
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
@@ -139,3 +139,23 @@ def test_a_key_pair_belongs_to_its_region(ec2, aws):
 def test_putty_s_format_is_refused_and_nothing_is_made(ec2):
     assert refusal(ec2.create_key_pair, KeyName="putty", KeyFormat="ppk")[0] == "InvalidParameterValue"
     assert refusal(ec2.describe_key_pairs, KeyNames=["putty"])[0] == "InvalidKeyPair.NotFound"
+
+
+def test_emr_launches_no_cluster_whose_key_pair_is_in_another_region(ec2, aws):
+    ec2.create_key_pair(KeyName="at-home", KeyType="ed25519")
+    emr = aws("emr", region_name="eu-west-1")
+    instances = {"InstanceCount": 1, "MasterInstanceType": "m5.xlarge", "Ec2KeyName": "at-home"}
+    made = emr.run_job_flow(Name="locked", ReleaseLabel="emr-7.9.0", Instances=instances)["JobFlowId"]
+    waiter = emr.get_waiter("cluster_terminated")
+    with pytest.raises(WaiterError, match="TERMINATED_WITH_ERRORS"):
+        waiter.wait(ClusterId=made, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    status = emr.describe_cluster(ClusterId=made)["Cluster"]["Status"]
+    assert status["StateChangeReason"] == {
+        "Code": "VALIDATION_ERROR",
+        "Message": "The given SSH key name was invalid",
+    }
+    (detail,) = status["ErrorDetails"]
+    assert (detail["ErrorCode"], detail["ErrorData"][0]["ssh-key"]) == (
+        "VALIDATION_ERROR_INVALID_SSH_KEY_NAME",
+        "at-home",
+    )
