@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import AwsError
 from . import ministack_hooks as hooks
 from . import ministack_iam as iam
+from . import policy_variables
 from .keeper import Keeper
 from .owners import Owner
 from .protocol import CODES, Answer, Call, Request
@@ -39,6 +40,7 @@ class Borrowed:
         """Restore what earlier runs saved."""
         hooks.install()
         iam.install()
+        policy_variables.install()
         self.tasks = [await hooks.start(), asyncio.create_task(self.keeper.run())]
 
     async def stop(self) -> None:

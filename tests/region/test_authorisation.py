@@ -20,6 +20,7 @@ from emrlab.region import control
 pytestmark = pytest.mark.region
 ACCOUNT = "123456789012"
 CLUSTERS = f"arn:aws:elasticmapreduce:us-east-1:{ACCOUNT}:cluster"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role"
 Client = Callable[..., Any]
 
 
@@ -80,7 +81,7 @@ def refused(call: Callable[..., Any], **params: Any) -> dict[str, Any]:
 
 
 def cluster(emr: Any, tags: dict[str, str] | None = None, **more: Any) -> str:
-    """A cluster without engines to run: it ends soon, but its record and tags stay."""
+    """A cluster that ends as soon as it starts, for its service role is nobody; its record and tags stay."""
     told = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
     found = emr.run_job_flow(**wanted(Tags=told, **more))
     return str(found["JobFlowId"])
@@ -88,7 +89,13 @@ def cluster(emr: Any, tags: dict[str, str] | None = None, **more: Any) -> str:
 
 def wanted(**more: Any) -> dict[str, Any]:
     instances = {"InstanceCount": 1, "MasterInstanceType": "m5.xlarge", "KeepJobFlowAliveWhenNoSteps": True}
-    return {"Name": "authorised", "ReleaseLabel": "emr-7.9.0", "Instances": instances, **more}
+    return {
+        "Name": "authorised",
+        "ReleaseLabel": "emr-7.9.0",
+        "Instances": instances,
+        "ServiceRole": "nobody",
+        **more,
+    }
 
 
 def test_root_meets_no_policy(client):
@@ -119,25 +126,41 @@ def test_a_user_sees_the_clusters_with_the_tag_of_the_policy_alone(client, user)
 
 def test_a_launch_needs_the_tags_that_the_policy_wants(client, user):
     condition = {"elasticmapreduce:RequestTag/team": "blue"}
-    emr = client("emr", *user(allow("elasticmapreduce:RunJobFlow", StringEquals=condition)))
+    passed = allow("iam:PassRole", on=f"{ROLE}/nobody")
+    emr = client("emr", *user(allow("elasticmapreduce:RunJobFlow", StringEquals=condition), passed))
     assert f"elasticmapreduce:RunJobFlow on resource: {CLUSTERS}/* because" in refused(cluster, emr=emr)["Message"]
     assert cluster(emr, {"team": "blue"}).startswith("j-")
 
 
+def test_a_policy_may_speak_of_its_user(client, user):
+    """As EMR's own examples do: ``${aws:userid}``."""
+    condition = {"elasticmapreduce:ResourceTag/creator": "${aws:username}"}
+    key = user(allow("elasticmapreduce:DescribeCluster", StringEquals=condition))
+    name = client("sts", *key).get_caller_identity()["Arn"].rpartition("/")[2]
+    mine, other = cluster(client("emr"), {"creator": name}), cluster(client("emr"), {"creator": "somebody"})
+    emr = client("emr", *key)
+    assert emr.describe_cluster(ClusterId=mine)["Cluster"]["Id"] == mine
+    assert refused(emr.describe_cluster, ClusterId=other)["Code"] == "AccessDeniedException"
+
+
 def test_roles_must_be_passed(client, user):
-    roles = {"ServiceRole": "EMR_DefaultRole", "JobFlowRole": "EMR_EC2_DefaultRole"}
     launch = allow("elasticmapreduce:RunJobFlow")
-    arn = f"arn:aws:iam::{ACCOUNT}:role"
+    pass_service = allow("iam:PassRole", on=f"{ROLE}/nobody")
     emr = client("emr", *user(launch))
-    assert "iam:PassRole on resource: arn:aws:iam::" in refused(cluster, emr=emr, **roles)["Message"]
-    emr = client("emr", *user(launch, allow("iam:PassRole", on=f"{arn}/EMR_DefaultRole")))
-    error = refused(cluster, emr=emr, **roles)
+    error = refused(cluster, emr=emr)
     assert error["Code"] == "AccessDeniedException"
-    assert f"iam:PassRole on resource: {arn}/EMR_EC2_DefaultRole because" in error["Message"]
-    service = {"iam:PassedToService": "ec2.amazonaws.com"}
-    to_ec2 = allow("iam:PassRole", on=f"{arn}/EMR_EC2_DefaultRole", StringEquals=service)
-    emr = client("emr", *user(launch, to_ec2, allow("iam:PassRole", on=f"{arn}/EMR_DefaultRole")))
-    assert cluster(emr, **roles).startswith("j-")
+    assert f"iam:PassRole on resource: {ROLE}/nobody because" in error["Message"]
+    emr = client("emr", *user(launch, pass_service))
+    error = refused(cluster, emr=emr, JobFlowRole="EMR_EC2_DefaultRole")
+    assert f"iam:PassRole on resource: {ROLE}/EMR_EC2_DefaultRole because" in error["Message"]
+    for service, passes in (("ec2.amazonaws.com", True), ("elasticmapreduce.amazonaws.com", False)):
+        condition = {"iam:PassedToService": service}
+        to_nodes = allow("iam:PassRole", on=f"{ROLE}/EMR_EC2_DefaultRole", StringEquals=condition)
+        emr = client("emr", *user(launch, pass_service, to_nodes))
+        if passes:
+            assert cluster(emr, JobFlowRole="EMR_EC2_DefaultRole").startswith("j-")
+        else:
+            assert refused(cluster, emr=emr, JobFlowRole="EMR_EC2_DefaultRole")["Code"] == "AccessDeniedException"
 
 
 def test_a_denial_wins_and_says_so(client, user):

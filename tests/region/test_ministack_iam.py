@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from emrlab.region import authorisation
+from emrlab.region import authorisation, policy_variables
 from emrlab.region import ministack_hooks as hooks
 from emrlab.region import ministack_iam as iam
 from emrlab.region.protocol import Request
@@ -40,6 +40,9 @@ EVALUATOR: dict[str, list[str] | None] = {
     "pin_request_caller": ["headers", "query_params"],
     "enforce": ["access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"],
     "AuthError": None,
+    "ParsedStatement": None,
+    "_first_match": ["ctx", "stmts", "effect"],
+    "_resolve_condition_key": ["key", "ctx"],
 }
 ACTIONS: dict[str, list[str] | None] = {
     "_auth_failure": ["service", "code", "message", "headers"],
@@ -69,9 +72,10 @@ def test_names_are_there_with_their_parameters(room):
 
 
 def test_no_private_name_is_used_but_those_of_the_contract():
-    tree = ast.parse(Path(iam.__file__).read_text())
-    private = {one.attr for one in ast.walk(tree) if isinstance(one, ast.Attribute) and re.match("_[a-z]", one.attr)}
-    assert private <= {*APP, *IAM, *S3, *ACTIONS}
+    trees = [ast.parse(Path(module.__file__).read_text()) for module in (iam, policy_variables)]
+    nodes = [one for tree in trees for one in ast.walk(tree)]
+    private = {one.attr for one in nodes if isinstance(one, ast.Attribute) and re.match("_[a-z]", one.attr)}
+    assert private - {"_emrlab"} <= {*APP, *IAM, *S3, *EVALUATOR, *ACTIONS}
 
 
 def test_auth_is_looked_at_by_ministack_when_it_serves_and_never_kept():
@@ -110,3 +114,41 @@ def test_managed_policies_of_emr_are_policies():
     for name, document in json.loads(iam.POLICIES.read_text()).items():
         assert re.fullmatch(r"(service-role/)?Amazon(ElasticMapReduce|EMR)\w+", name)
         assert iam.evaluator().validate_policy_document(document) is None
+
+
+VALUES = {"aws:username": "ann", "aws:userid": "AIDA1", "aws:PrincipalTag/team": "blue", "many": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("home/${aws:username}/*", "home/ann/*"),
+        ("${aws:userid}-${aws:PrincipalTag/team}", "AIDA1-blue"),
+        ("${aws:PrincipalTag/none, 'all'}/x", "all/x"),
+        ("${aws:PrincipalTag/team, 'all'}", "blue"),
+        ("${*}${?}${$}", "*?$"),
+        ("plain", "plain"),
+    ],
+)
+def test_variables_become_the_requests_values(given, told):
+    assert policy_variables.text(given, VALUES.get) == told
+
+
+@pytest.mark.parametrize("given", ["${aws:PrincipalTag/none}", "${many}"])
+def test_a_variable_without_one_value_fits_nothing(given):
+    with pytest.raises(policy_variables.NoValue):
+        policy_variables.text(given, VALUES.get)
+
+
+def test_a_statement_is_read_without_what_has_no_value():
+    made = iam.evaluator().ParsedStatement
+    both = made("", "Allow", ["*"], resources=["a/${none}", "b/${aws:username}"])
+    assert policy_variables.read(both, VALUES.get).resources == ["b/ann"]
+    for stmt in (
+        made("", "Allow", ["*"], resources=["a/${none}"]),
+        made("", "Deny", ["*"], resources=["*"], conditions={"StringEquals": {"aws:ResourceTag/owner": ["${none}"]}}),
+    ):
+        with pytest.raises(policy_variables.NoValue):
+            policy_variables.read(stmt, VALUES.get)
+    plain = made("", "Allow", ["*"], resources=["*"])
+    assert policy_variables.read(plain, VALUES.get) is plain
