@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 LOGS = ("var", "log")
 STEPS = Path("hadoop", "steps")
 CONTAINERS = Path("hadoop-yarn", "containers")
+SYSTEM = frozenset({Path("secure")})  # the machine's own, which EMR leaves there
 
 
 def place(ec2: str, file: Path) -> str:
@@ -50,7 +51,8 @@ class LogArchive:
             for folder in folders:
                 top = folder.joinpath(*LOGS)
                 for file in sorted((top / below).rglob("*")):
-                    self.send(file, place(folder.name, file.relative_to(top)))
+                    if (name := file.relative_to(top)) not in SYSTEM:
+                        self.send(file, place(folder.name, name))
 
     def send(self, file: Path, key: str) -> None:
         try:

@@ -43,7 +43,7 @@ def listening(address: str) -> bool:
         return probe.connect_ex((address, PORTS[-1])) == 0
 
 
-def test_a_cluster_with_a_key_pair_answers_on_all_its_nodes_and_no_more_when_it_has_ended(launch, ask, place):
+def test_a_cluster_with_a_key_pair_answers_on_all_its_nodes_and_no_more_when_it_has_ended(launch, ask, place, bucket):
     life = launch(Instances={"Ec2KeyName": "mine"}).until_state("WAITING")
     assert life.told["Ec2InstanceAttributes"]["Ec2KeyName"] == "mine"
     instances = ask("ListInstances", ClusterId=life.id)["Instances"]
@@ -57,6 +57,7 @@ def test_a_cluster_with_a_key_pair_answers_on_all_its_nodes_and_no_more_when_it_
     ask("TerminateJobFlows", JobFlowIds=[life.id])
     life.until_state("TERMINATED")
     assert not any(map(listening, addresses))
+    assert not [uri for uri in bucket.objects if "secure" in uri]  # who logged in is told on the node alone
 
 
 def test_a_node_that_joins_later_answers_too(launch, ask):
