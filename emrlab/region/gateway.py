@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from ..context import Demand, RequestContext
 from ..errors import AwsError
 from ..home import Home
-from . import app_ui, authorisation, costs, ministack_hooks, owners, protocol, spot_history
+from . import app_ui, authorisation, costs, ministack_hooks, owners, protocol, spot_history, studio_page
 from .answers import answer, begin, shaped
 from .audit import Audit, Note
 from .borrowed import Borrowed, Message, Receive, Send, stored
@@ -85,16 +85,8 @@ class Gateway:
             raise RuntimeError(f"the gateway does not speak {scope['type']}")
         request_id = str(uuid.uuid4())
         request = read(scope)
-        if request.path == HEALTH and request.method in ("GET", "HEAD"):
-            await answer(
-                send, Answer(200, {"content-type": "application/json"}, json.dumps(self.about).encode()), request_id
-            )
-            return
-        if request.path.startswith(app_ui.PREFIX) and request.method in ("GET", "HEAD"):
-            await answer(send, app_ui.lead(request.path, self.user_interface(request)), request_id)
-            return
-        if request.path.startswith(COSTS) and request.method in ("GET", "HEAD") and here(request):
-            await answer(send, await self.in_worker(costs.answer, self.home, self.emr, request.path), request_id)
+        if request.method in ("GET", "HEAD") and (page := await self.page(request)):
+            await answer(send, page, request_id)
             return
         service: Service | None = None
         note = Note(request, request_id, scope.get("client"))
@@ -122,6 +114,19 @@ class Gateway:
         finally:
             if self.audit:
                 self.audit.take(note)
+
+    async def page(self, request: Request) -> Answer | None:
+        """What the region answers under paths of its own, where nobody signs; None for any other path."""
+        path = request.path
+        if path == HEALTH:
+            return Answer(200, {"content-type": "application/json"}, json.dumps(self.about).encode())
+        if path.startswith(app_ui.PREFIX):
+            return app_ui.lead(path, self.user_interface(request))
+        if path.startswith(COSTS) and here(request):
+            return await self.in_worker(costs.answer, self.home, self.emr, path)
+        if path.startswith(studio_page.PREFIX) and here(request):
+            return await self.in_worker(studio_page.answer, self.emr, path)
+        return None
 
     def user_interface(self, request: Request) -> app_ui.Target:
         """Who knows where a presigned URL leads; nobody for a page of elsewhere that calls itself this machine."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from .. import errors, ids, request, shapes
 from ..account import SessionMapping, Studio, made, mine
@@ -15,6 +14,7 @@ from ..s3 import S3, S3Error, is_s3
 from .tags import MOST, TAGGED
 
 PAGE = 50
+PREFIX = "/_emrlab/studios/"
 STUDIOS, SUBNETS = 100, 5  # "Considerations and limitations": service limits for EMR Studio
 TOLD = (
     *("Description", "ServiceRole", "UserRole", "WorkspaceSecurityGroupId", "EngineSecurityGroupId"),
@@ -117,9 +117,8 @@ def check_place(call: Call, role: str, place: str) -> None:
 
 
 def url(call: Call, studio: Studio) -> str:
-    """``https://es-….emrstudio-prod.us-east-1.amazonaws.com`` on AWS; here a name of this machine."""
-    port = urlsplit(call.service.endpoint).port
-    return f"http://{studio.id.lower()}.emrstudio-prod.{studio.region}.localhost:{port}"
+    """``https://es-….emrstudio-prod.us-east-1.amazonaws.com`` on AWS; here a page of the region."""
+    return f"{call.service.endpoint}{PREFIX}{studio.id}"
 
 
 def summary(call: Call, one: Studio) -> dict[str, Any]:
