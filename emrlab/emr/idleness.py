@@ -1,8 +1,8 @@
 """Whether a cluster is idle, as auto-termination means it ("Using an auto-termination policy for cluster cleanup").
 
 For emr-6.4.0 and later: no active YARN applications, HDFS less than 10% full, no notebooks at work, no application user
-interface in use, no steps that wait or run. ``/emr/metricscollector/isbusy`` on the master node, touched now and then,
-says that the cluster is not idle either.
+interface in use (here: opened by a presigned URL), no steps that wait or run. ``/emr/metricscollector/isbusy`` on the
+master node, touched now and then, says that the cluster is not idle either.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ def idle(driver: Driver, figures: Figures, since: float) -> bool:
     if history.of(Step, cluster_id, STEP_ACTIVE):
         return False
     if history.of(NotebookExecution, cluster_id, ACTIVE):
+        return False
+    if driver.service.links.opened.get(driver.cluster.master, 0.0) >= since:
         return False
     return not touched(driver, since)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from urllib.parse import urlsplit
 
 PREFIX = "/_emrlab/ui/"
 SECONDS = 3600.0  # EMR does not say how long its own are good
@@ -16,6 +17,7 @@ class Links:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self.targets: dict[str, tuple[str, float]] = {}
+        self.opened: dict[str, float] = {}  # node's address → when one of its interfaces was last opened
         self.lock = threading.Lock()
 
     def to(self, target: str) -> str:
@@ -31,4 +33,7 @@ class Links:
         """Where a token leads; None when it is unknown or has expired."""
         with self.lock:
             url, end = self.targets.get(token, ("", 0.0))
-        return url if url and end > time.monotonic() else None
+            if not url or end <= time.monotonic():
+                return None
+            self.opened[urlsplit(url).hostname or ""] = time.time()
+        return url

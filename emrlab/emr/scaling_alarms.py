@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from . import auto_scaling, aws, roles
+from .events import capacity
 from .events import scaling as events
 from .managed_scaling import least
-from .records import Group, Instance
+from .records import Cluster, Group, Instance
+from .states import ACTIVE
 
 if TYPE_CHECKING:
     from .watch import Watch
@@ -35,6 +37,7 @@ STATISTICS = {
     "MINIMUM": "Minimum",
     "MAXIMUM": "Maximum",
 }
+PREFIX = "AWSEMR-"
 BASIC = ["SampleCount", "Sum", "Minimum", "Maximum"]
 TRUSTED = "application-autoscaling.amazonaws.com"
 
@@ -47,6 +50,7 @@ class ScalingAlarms:
         self.made: dict[str, set[str]] = {}  # group → names of alarms
         self.states: dict[str, str] = {}  # alarm → what CloudWatch was told last
         self.active: dict[str, float] = {}  # group that a rule has resized → that rule's cooldown, lab seconds
+        self.swept = False
         self.rests: dict[str, float] = {}  # group → until when its cooldown lasts (time.monotonic)
 
     def groups(self) -> Iterator[Group]:
@@ -82,6 +86,7 @@ class ScalingAlarms:
             if self.move(group, "FAILED", said, "PROVISION_FAILURE"):
                 self.service.events.say(events.policy_failed(cluster, group))
             return
+        self.sweep()
         wanted = {self.name(group, rule): rule for rule in group.scaling["Rules"]}
         self.unmake(group.id, keep=set(wanted))
         for name, rule in wanted.items():
@@ -89,6 +94,17 @@ class ScalingAlarms:
         self.made[group.id] = set(wanted)
         if self.move(group, "ATTACHED"):
             self.service.events.say(events.policy_attached(cluster, group))
+
+    def sweep(self) -> None:
+        """Delete what a region that was killed has left of clusters that are over. Raises ``Unanswered``."""
+        if self.swept:
+            return
+        told = aws.ask(self.watch.client.describe_alarms, AlarmNamePrefix=PREFIX)["MetricAlarms"]
+        names = [one["AlarmName"] for one in told]
+        living = {one.id for one in self.history.in_states(Cluster, ACTIVE)}
+        if gone := [one for one in names if "-".join(one.removeprefix(PREFIX).split("-")[:2]) not in living]:
+            aws.ask(self.watch.client.delete_alarms, AlarmNames=gone)
+        self.swept = True
 
     def detach(self, group: Group) -> None:
         self.unmake(group.id)
@@ -123,7 +139,7 @@ class ScalingAlarms:
     # Alarms
 
     def name(self, group: Group, rule: Mapping[str, Any]) -> str:
-        return f"AWSEMR-{group.cluster}-{group.id}-{rule['Name']}"[:255]
+        return f"{PREFIX}{group.cluster}-{group.id}-{rule['Name']}"[:255]
 
     def definition(self, group: Group, name: str, rule: Mapping[str, Any]) -> dict[str, Any]:
         cluster, given = self.watch.driver.cluster, rule["Trigger"]["CloudWatchAlarmDefinition"]
@@ -226,6 +242,9 @@ class ScalingAlarms:
             if now.state != "RUNNING" or now.requested != group.requested:
                 return
             now.requested = wanted
+            running = [one for one in self.history.of(Instance, group.cluster, ["RUNNING"]) if one.group == group.id]
+            cluster = self.watch.driver.cluster
+            self.service.events.say(capacity.resize_initiated(cluster, now, len(running), "an Auto Scaling policy"))
         self.active[group.id] = action["CoolDown"]
         log.info("automatic scaling: %s from %d to %d instances", group.id, group.requested, wanted)
         self.watch.driver.wake()

@@ -25,6 +25,8 @@ from .states import OPEN
 
 if TYPE_CHECKING:
     from .driver import Driver
+    from .history import History
+    from .service import EmrService
 
 log = logging.getLogger(__name__)
 NAMESPACE = "AWS/ElasticMapReduce"
@@ -65,7 +67,9 @@ class Watch(Worker):
 
     def __init__(self, driver: Driver) -> None:
         super().__init__(f"watch {driver.cluster_id}")
-        self.driver, self.history, self.service = driver, driver.history, driver.service
+        self.driver = driver
+        self.history: History = driver.history
+        self.service: EmrService = driver.service
         self.halted = threading.Event()
         self.jobs = Jobs()
         self.reading: Reading | None = None

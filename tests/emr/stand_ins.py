@@ -62,6 +62,10 @@ class CloudWatch:
         self.alarms[alarm["AlarmName"]] = alarm
         return {}
 
+    def describe_alarms(self, AlarmNamePrefix: str) -> dict[str, Any]:
+        found = [one for name, one in self.alarms.items() if name.startswith(AlarmNamePrefix)]
+        return {"MetricAlarms": found}
+
     def delete_alarms(self, AlarmNames: list[str]) -> dict[str, Any]:
         for name in AlarmNames:
             self.alarms.pop(name, None)

@@ -122,6 +122,13 @@ def test_alarms_go_with_their_cluster(scaled, ask, cloudwatch):
     life.until(lambda life: not cloudwatch.alarms)
 
 
+def test_alarms_of_a_killed_region_go_with_the_next_policy(scaled, cloudwatch):
+    cloudwatch.put_metric_alarm(AlarmName="AWSEMR-j-OLD-ig-OLD-out")
+    cloudwatch.put_metric_alarm(AlarmName="own")
+    life = scaled(rule()).until(attached)
+    assert sorted(cloudwatch.alarms) == [f"AWSEMR-{life.id}-{life.group()['Id']}-out", "own"]
+
+
 def test_defaults_are_emrs(scaled, ask):
     life = scaled().until_state("WAITING")
     short = {
@@ -176,6 +183,29 @@ def test_a_policy_needs_the_clusters_role_from_its_beginning(launch, ask):
     (core,) = [one for one in groups(ask, life) if one["InstanceGroupType"] == "CORE"]
     with pytest.raises(AwsError, match="needs the cluster's AutoScalingRole"):
         ask("PutAutoScalingPolicy", ClusterId=life.id, InstanceGroupId=core["Id"], AutoScalingPolicy=policy())
+
+
+def test_a_group_that_is_added_brings_its_policy(scaled, launch, ask, cloudwatch):
+    task = {"InstanceRole": "TASK", "InstanceType": "m5.xlarge", "InstanceCount": 1, "AutoScalingPolicy": policy()}
+    life = scaled().until_state("WAITING")
+    added = ask("AddInstanceGroups", JobFlowId=life.id, InstanceGroups=[task])["InstanceGroupIds"][0]
+    life.until(lambda life: f"AWSEMR-{life.id}-{added}-out" in cloudwatch.alarms)
+    other = launch().until_state("WAITING")
+    with pytest.raises(AwsError, match="needs the cluster's AutoScalingRole"):
+        ask("AddInstanceGroups", JobFlowId=other.id, InstanceGroups=[task])
+    assert len(groups(ask, other)) == 2
+
+
+def test_a_policys_life_is_told_as_events(scaled, emr, ask, monkeypatch):
+    said = []
+    monkeypatch.setattr(emr.events, "say", lambda *events: said.extend(one.detail.get("state") for one in events))
+    life = scaled(rule()).until(attached)
+    names = {"ClusterId": life.id, "InstanceGroupId": life.group()["Id"]}
+    ask("PutAutoScalingPolicy", **names, AutoScalingPolicy=policy())
+    life.until(attached)
+    ask("RemoveAutoScalingPolicy", **names)
+    life.until(lambda life: life.state_of_policy() == "DETACHED")
+    assert [one for one in said if one] == ["PENDING", "ATTACHED", "PENDING", "ATTACHED", "DETACHED"]
 
 
 def groups(ask, life):

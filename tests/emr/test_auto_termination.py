@@ -108,6 +108,20 @@ def test_a_step_keeps_a_cluster_from_being_idle(launch, cloudwatch):
     life.until_state("TERMINATED")
 
 
+def test_an_interface_that_is_opened_is_use(launch, emr, cloudwatch):
+    life = launch(AutoTerminationPolicy={"IdleTimeout": 604800}).until_state("WAITING")
+    link = emr.links.to(f"http://{life.told['MasterPublicDnsName']}:18080/")
+    idle = lambda: cloudwatch.values("AutoTerminationIsClusterIdle", life.id)  # noqa: E731
+    life.until(lambda life: idle()[-1:] == [1])
+
+    def opened(life):
+        assert emr.links.target(link.rpartition("/")[2])
+        return idle()[-1] == 0
+
+    life.until(opened)
+    life.until(lambda life: idle()[-1] == 1)
+
+
 def test_isbusy_keeps_a_cluster_alive_while_it_is_touched(launch, emr):
     life = launch(AutoTerminationPolicy={"IdleTimeout": 120}).until_state("WAITING")
     file = emr.drivers[life.id].machines.master.path("emr", "metricscollector", "isbusy")

@@ -259,6 +259,38 @@ def test_nodes_on_their_way_count(engines):
     assert counts(chore.decide(before, allowed(), chore.Seen(waiting=5), found, 1.0)) == {CORE: 2}
 
 
+def test_fleets_grow_in_units_on_demand_first_then_spot(launch, emr, engines, cloudwatch, monkeypatch):
+    monkeypatch.setattr(watch, "SHORTEST", 0.05)
+    emr.clock.set(200)
+    engines.be("spark")
+    engines.metrics["pendingMB"] = 5 * 12288
+    weights = [{"InstanceType": "m5.xlarge", "WeightedCapacity": 2}]
+    fleets = [
+        {
+            "InstanceFleetType": "MASTER",
+            "TargetOnDemandCapacity": 1,
+            "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}],
+        },
+        {"InstanceFleetType": "CORE", "TargetOnDemandCapacity": 2, "InstanceTypeConfigs": weights},
+        {"InstanceFleetType": "TASK", "TargetSpotCapacity": 2, "InstanceTypeConfigs": weights},
+    ]
+    instances = {"InstanceFleets": fleets, "InstanceCount": 0, "MasterInstanceType": "", "SlaveInstanceType": ""}
+    given = limits(2, 10, unit="InstanceFleetUnits", core=4, on_demand=6)
+    life = launch(Instances=instances, ManagedScalingPolicy=given).until_state("WAITING")
+
+    def targets(life):
+        told = life.ask("ListInstanceFleets", ClusterId=life.id)["InstanceFleets"]
+        return {
+            one["InstanceFleetType"]: (one["TargetOnDemandCapacity"], one["TargetSpotCapacity"])
+            for one in told
+            if one["InstanceFleetType"] != "MASTER"
+        }
+
+    life.until(lambda life: targets(life) == {"CORE": (4, 0), "TASK": (2, 4)})
+    life.until(lambda life: cloudwatch.values("TotalUnitsRunning", life.id)[-1:] == [10])
+    assert cloudwatch.values("CoreUnitsRequested", life.id)[-1] == 4
+
+
 def test_without_a_policy_nothing_changes(launch, emr, engines, cloudwatch, monkeypatch):
     monkeypatch.setattr(watch, "SHORTEST", 0.05)
     emr.clock.set(1000)

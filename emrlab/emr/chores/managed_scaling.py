@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from .. import figures, ids
+from .. import events, figures, ids
 from ..checks import NODES
-from ..events import scaling as events
 from ..group_request import NAMES
 from ..instance_types import all_types
 from ..managed_scaling import Limits, Pool, grown, least, limits, missing, pace, shrunk
@@ -159,8 +158,17 @@ def apply(driver: Driver, before: Sequence[Pool], after: Sequence[Pool]) -> None
         else:
             with history.changing(Group, one.id) as changed:
                 changed.requested = one.count
-        driver.service.events.say(events.managed(cluster, changed, one.count * one.size, had * one.size))
+        driver.service.events.say(events.scaling.managed(cluster, changed, one.count * one.size, had * one.size))
+        if one.id:
+            have = running(changed, history.of(Instance, cluster.id, ["RUNNING"]))
+            driver.service.events.say(events.capacity.resize_initiated(cluster, changed, have, "managed scaling"))
     driver.wake()
+
+
+def running(collection: Collection, instances: Sequence[Instance]) -> int | events.Capacity:
+    if isinstance(collection, Fleet):
+        return events.Capacity.of(collection, instances)
+    return sum(one.group == collection.id for one in instances)
 
 
 def new_group(driver: Driver, wanted: Pool) -> Group:
