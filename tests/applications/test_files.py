@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from emrlab.applications import catalogue, commands, files, hadoop_sites, resolve, spark
+from emrlab.applications import catalogue, commands, files, hadoop_sites, resolve, s3, spark
 from emrlab.applications.application import Member, Site, merged
 from emrlab.errors import LabError
 from emrlab.nodes.node import Node
@@ -145,6 +145,14 @@ def test_a_written_list_of_excluded_nodes_is_kept(site):
     master.node.write(f"{files.CONF}/dfs.exclude", "ip-127-77-0-12.ec2.internal\n")
     hadoop_sites.write(site, master)
     assert master.node.path(files.CONF, "dfs.exclude").read_text() == "ip-127-77-0-12.ec2.internal\n"
+
+
+def test_s3a_signs_with_the_keys_or_as_the_nodes_role(site):
+    assert s3.core_site(site)["fs.s3a.access.key"] == "test"
+    site.keys = None
+    found = s3.core_site(site)
+    assert str(found["fs.s3a.aws.credentials.provider"]).endswith(".InstanceProfileCredentialsProvider")
+    assert not [name for name in found if name.endswith((".access.key", ".secret.key"))]
 
 
 def test_one_node_is_master_and_worker(tmp_path):
