@@ -27,6 +27,9 @@ WAITING = 20_000  # notes; a thread that cannot follow must not fill the memory
 FLUSH_SECONDS = 5.0
 PRUNE_EVERY = 2_000
 PAGE = 50
+# Who signed with a key when it was last seen: a call may have been its last, as of those who delete their own key.
+KNOWN: dict[str, dict[str, Any]] = {}
+MOST_KNOWN = 1_000
 
 
 class Signer(Protocol):
@@ -179,6 +182,12 @@ def record_of(note: Note) -> Kept:
     assert service
     assert who
     account, caller = ministack_trails.caller(who.access_key, who.region)
+    if caller:
+        KNOWN[who.access_key] = caller
+        if len(KNOWN) > MOST_KNOWN:
+            del KNOWN[next(iter(KNOWN))]
+    else:
+        caller = KNOWN.get(who.access_key)
     agent = note.request.headers.get("user-agent", "")
     identity = audit_record.identity(who.access_key, account, caller, agent)
     answer = None

@@ -150,6 +150,19 @@ def test_a_call_of_the_root_user(aws: Aws) -> None:
 
 
 @region_test
+def test_who_deletes_the_own_key_is_known(aws: Aws) -> None:
+    iam = aws("iam")
+    iam.create_user(UserName="frank")
+    iam.put_user_policy(UserName="frank", PolicyName="all", PolicyDocument=EVERYTHING)
+    key = iam.create_access_key(UserName="frank")["AccessKey"]
+    own = aws("iam", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
+    own.get_user()
+    events(aws, Username="frank")  # recorded by now
+    own.delete_access_key(UserName="frank", AccessKeyId=key["AccessKeyId"])
+    assert [one["eventName"] for one in events(aws, Username="frank")] == ["DeleteAccessKey", "GetUser"]
+
+
+@region_test
 def test_what_the_model_forbids_is_recorded_too(aws: Aws) -> None:
     with pytest.raises(ClientError) as refused:
         aws("emr").list_steps(ClusterId="j-1", StepStates=["SLEEPING"])
