@@ -16,7 +16,7 @@ from emrlab.applications import archives, prepare
 
 from .table import Report
 
-PARTS = ("clusters", "notebook", "storage", "memory", "allocation")
+PARTS = ("clusters", "notebook", "storage", "memory", "allocation", "control_plane", "steps")
 FILE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,11 +73,11 @@ class Bench:
         asked = [{"Name": command[0], "ActionOnFailure": "CONTINUE", "HadoopJarStep": work}]
         (step_id,) = self.emr.add_job_flow_steps(JobFlowId=cluster_id, Steps=asked)["StepIds"]
 
-        def state() -> str:
-            return str(self.emr.describe_step(ClusterId=cluster_id, StepId=step_id)["Step"]["Status"]["State"])
-
-        self.until(state, "COMPLETED")
+        self.until(lambda: self.step_state(cluster_id, step_id), "COMPLETED")
         return time.perf_counter() - begun
+
+    def step_state(self, cluster_id: str, step_id: str) -> str:
+        return str(self.emr.describe_step(ClusterId=cluster_id, StepId=step_id)["Step"]["Status"]["State"])
 
     def terminate(self, cluster_id: str) -> None:
         self.emr.terminate_job_flows(JobFlowIds=[cluster_id])
@@ -103,18 +103,20 @@ def pss(process: psutil.Process) -> float:
 
 
 @contextmanager
-def bench(stock: bool = False) -> Iterator[Bench]:
-    """A region in a home of its own, gone afterwards."""
+def bench(stock: bool = False, before: Callable[[Home], None] | None = None) -> Iterator[Bench]:
+    """A region in a home of its own, gone afterwards. ``before``: what its home is to have first."""
     with tempfile.TemporaryDirectory(prefix="emrlab-bench-") as folder:
         home = Home(Path(folder).resolve())
-        before = os.environ.pop(STOCK, None)
+        if before:
+            before(home)
+        was = os.environ.pop(STOCK, None)
         if stock:
             os.environ[STOCK] = "1"
         try:
             yield Bench(control.up(home))
         finally:
             os.environ.pop(STOCK, None)
-            if before is not None:
-                os.environ[STOCK] = before
+            if was is not None:
+                os.environ[STOCK] = was
             control.down(home)
             end(owned(home))
