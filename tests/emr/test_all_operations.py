@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from emrlab.emr import public_access
+from emrlab.emr.notebooks import NotebookExecution
 from emrlab.emr.operations import studios
 from emrlab.emr.registry import OPERATIONS
 from emrlab.emr.service import EmrService
+from emrlab.emr.sessions import Session
 from emrlab.region import models
 
 from .conftest import Life, step, wanted
@@ -24,7 +26,7 @@ from .wire import Wire
 
 ALL = sorted(models.model("emr").operation_names)
 # Operations that are still to be built. This set only shrinks.
-NOT_YET = {"GetSession", "GetSessionEndpoint", "ListSessions", "StartSession", "TerminateSession"}
+NOT_YET: set[str] = set()
 BUILT = [name for name in ALL if name in OPERATIONS]
 ROLE, POLICY = "arn:aws:iam::123456789012:role/a", "arn:aws:iam::123456789012:policy/a"
 RULE = {
@@ -93,6 +95,17 @@ class World:
         arn = life.told["ClusterArn"]
         return self.make("CreatePersistentAppUI", TargetResourceArn=arn)["PersistentAppUIId"]
 
+    def session(self) -> dict[str, Any]:
+        made = Session("is-1", self.cluster, "IDLE", "123456789012", "us-east-1", "mine", "emr-7.9.0")
+        self.emr.history.add(made)
+        return {"ClusterId": made.cluster, "SessionId": made.id}
+
+    def execution(self) -> dict[str, Any]:
+        where = {"notebook": "s3://bucket/a.ipynb", "output": "s3://bucket/out/a.ipynb"}
+        made = NotebookExecution("ex-1", self.cluster, "RUNNING", "123456789012", "us-east-1", **where)
+        self.emr.history.add(made)
+        return {"NotebookExecutionId": made.id}
+
     @property
     def configuration(self) -> str:
         return self.make("CreateSecurityConfiguration", Name="mine", SecurityConfiguration="{}")["Name"]
@@ -159,7 +172,7 @@ REQUESTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "DeleteStudioSessionMapping": lambda world: world.user(),
     "DescribeCluster": lambda world: {"ClusterId": world.cluster},
     "DescribeJobFlows": lambda world: {"JobFlowIds": [world.of_step("true")["ClusterId"]]},
-    "DescribeNotebookExecution": lambda world: {"NotebookExecutionId": "ex-none"},
+    "DescribeNotebookExecution": lambda world: world.execution(),
     "DescribePersistentAppUI": lambda world: {"PersistentAppUIId": world.ui()},
     "DescribeReleaseLabel": lambda world: {},
     "DescribeSecurityConfiguration": lambda world: {"Name": world.configuration},
@@ -175,15 +188,18 @@ REQUESTS: dict[str, Callable[[World], dict[str, Any]]] = {
         "DryRun": True,
     },
     "GetPersistentAppUIPresignedURL": lambda world: {"PersistentAppUIId": "p-none"},
+    "GetSession": lambda world: world.session(),
+    "GetSessionEndpoint": lambda world: world.session(),
     "GetStudioSessionMapping": lambda world: world.user(),
     "ListBootstrapActions": lambda world: {"ClusterId": world.cluster},
     "ListClusters": lambda world: {"ClusterStates": ["WAITING"]} if world.cluster else {},
     "ListInstanceFleets": lambda world: {"ClusterId": world.fleets.id},
     "ListInstanceGroups": lambda world: {"ClusterId": world.cluster},
     "ListInstances": lambda world: {"ClusterId": world.cluster},
-    "ListNotebookExecutions": lambda world: {},
+    "ListNotebookExecutions": lambda world: {"Marker": ""} if world.execution() else {},
     "ListReleaseLabels": lambda world: {},
     "ListSecurityConfigurations": lambda world: {"Marker": ""} if world.configuration else {},
+    "ListSessions": lambda world: {"ClusterId": world.session()["ClusterId"]},
     "ListSteps": lambda world: {"ClusterId": world.of_step("true")["ClusterId"]},
     "ListStudioSessionMappings": lambda world: {"StudioId": world.user()["StudioId"]},
     "ListStudios": lambda world: {"Marker": ""} if world.studio else {},
@@ -216,16 +232,18 @@ REQUESTS: dict[str, Callable[[World], dict[str, Any]]] = {
     "SetUnhealthyNodeReplacement": lambda world: {"JobFlowIds": [world.cluster], "UnhealthyNodeReplacement": True},
     "SetVisibleToAllUsers": lambda world: {"JobFlowIds": [world.cluster], "VisibleToAllUsers": True},
     "StartNotebookExecution": notebook,
-    "StopNotebookExecution": lambda world: {"NotebookExecutionId": "ex-none"},
+    "StartSession": lambda world: {"ClusterId": world.cluster, "Name": "mine"},
+    "StopNotebookExecution": lambda world: world.execution(),
     "TerminateJobFlows": lambda world: {"JobFlowIds": [world.cluster]},
+    "TerminateSession": lambda world: world.session(),
     "UpdateStudio": lambda world: {"StudioId": world.studio, "Name": "new"},
     "UpdateStudioSessionMapping": lambda world: {**world.user(), "SessionPolicyArn": POLICY},
 }
 # Requests that are answered by an error: what they are about needs an engine, or is on no cluster here.
 REFUSED = {
     "GetClusterSessionCredentials": "Runtime roles are not supported on this cluster",
-    "DescribeNotebookExecution": "ex-none",
-    "StopNotebookExecution": "ex-none",
+    "StartSession": "Sessions are not enabled",
+    "GetSessionEndpoint": "it has an endpoint while",
     "GetPersistentAppUIPresignedURL": "p-none",
 }
 # What EMR answers besides the errors that the model has for an operation: for some, it has none at all.
