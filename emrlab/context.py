@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RequestContext:
-    """One AWS request's identity, taken from its SigV4 credential scope."""
+    """One AWS request's identity, taken from its SigV4 credential scope. ``arn``: of its IAM user or role session."""
 
     account: str
     region: str
@@ -17,6 +17,12 @@ class RequestContext:
     user_agent: str = ""
     source_ip: str = "127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
+    arn: str = ""
+
+    @property
+    def caller(self) -> str:
+        """The ARN of who asks: without another, the account's root."""
+        return self.arn or f"arn:aws:iam::{self.account}:root"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import AwsError
 from . import ministack_hooks as hooks
 from . import ministack_iam as iam
-from . import policy_variables
+from . import ministack_trails, policy_variables
 from .keeper import Keeper
 from .owners import Owner
 from .protocol import CODES, Answer, Call, Request
@@ -54,6 +54,11 @@ class Borrowed:
     def account(self, access_key: str, region: str) -> str:
         """The account of an access key: the key itself if it has 12 digits, a role session's, else the default."""
         return contextvars.copy_context().run(hooks.pin, access_key, region)
+
+    def arn(self, access_key: str, region: str) -> str:
+        """Whose an access key of IAM's or STS's making is; empty when nobody knows."""
+        _, found = contextvars.copy_context().run(ministack_trails.caller, access_key, region)
+        return str(found["userArn"]) if found else ""
 
     async def call(self, owner: Owner, call: Call, request: Request, scope: Message, send: Send) -> None:
         """Hand a request whose body was read to its owner. Raises ``AwsError`` when its owner cannot do it."""

@@ -164,6 +164,7 @@ class Gateway:
                 user_agent=request.headers.get("user-agent", ""),
                 source_ip=(scope.get("client") or ("127.0.0.1",))[0],
                 headers=request.headers,
+                arn=self.borrowed.arn(who.access_key, who.region) if checked else "",
             )
             await answer(send, await self.own(call, params, context, request if checked else None), request_id)
             return

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import Any
 
 from .. import errors, public_access
 from ..account import PublicAccess, made
-from ..aws import Unanswered, ask, client
 from ..registry import Call, operation
 from ..shapes import moment
-
-
-def caller(call: Call) -> str:
-    """The ARN of who asks, as STS knows it; the account's root where it knows nobody."""
-    sts = client("sts", call.service.endpoint, call.context.access_key, call.context.region)
-    with contextlib.suppress(Unanswered):
-        found: str = ask(sts.get_caller_identity)["Arn"]
-        return found
-    return f"arn:aws:iam::{call.context.account}:root"
 
 
 def key(call: Call) -> str:
@@ -69,8 +58,7 @@ def put_block_public_access_configuration(call: Call, params: dict[str, Any]) ->
         if low > high:
             raise errors.invalid(f"A port range goes from its MinRange to its MaxRange, not from {low} to {high}.")
         ranges.append({"MinRange": low, "MaxRange": high})
-    by = caller(call)
     current(call)
     with call.service.history.changing(PublicAccess, key(call)) as now:
         now.blocked, now.ranges = wanted["BlockPublicSecurityGroupRules"], ranges
-        now.by, now.changed = by, time.time()
+        now.by, now.changed = call.context.caller, time.time()
