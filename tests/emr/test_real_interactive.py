@@ -199,6 +199,13 @@ def test_a_session_serves_spark_connect_to_whoever_has_its_token(emr, s3, cluste
         if connection.status == psutil.CONN_LISTEN
     ]
     assert [one for one in listening if not one.startswith("127.")] == []
+    master = emr.describe_cluster(ClusterId=cluster)["Cluster"]["MasterPublicDnsName"]
+    running = json.loads(opened(f"http://{master}:8088/ws/v1/cluster/apps?states=RUNNING")[1])["apps"]["app"]
+    (application,) = (one["id"] for one in running if session in one["name"])
+    asked = {"ClusterId": cluster, "OnClusterAppUIType": "ApplicationMaster", "ApplicationId": application}
+    found, page = opened(ready(emr.get_on_cluster_app_ui_presigned_url, **asked))
+    assert found.startswith(f"http://{master}:8088/proxy/{application}/")
+    assert "Spark Jobs" in page
     emr.terminate_session(ClusterId=cluster, SessionId=session)
     until(lambda: told()["State"] == "TERMINATED")
 
