@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .records import Cluster
 
 REGION = "us-east-1"  # IAM is global
+NAME = re.compile(r"(?:^|(?<=/))[\w+=,.@-]{1,128}$", re.ASCII)  # behind an ARN's or a path's last slash
 SESSION_SECONDS = 3600  # what a role allows unless its MaxSessionDuration says more
 
 
@@ -48,8 +50,10 @@ class Session:
 
 def profile(endpoint: str, account: str, name: str) -> Profile | None:
     """The instance profile ``name`` (or its ARN); None when IAM has none. Raises ``AwsError`` when it does not say."""
+    if not (short := NAME.search(name)):
+        return None
     iam = client("iam", endpoint, account, REGION)
-    told = found(iam.get_instance_profile, InstanceProfileName=name.rpartition("/")[2])
+    told = found(iam.get_instance_profile, InstanceProfileName=short[0])
     if told is None:
         return None
     one = told["InstanceProfile"]
@@ -59,8 +63,10 @@ def profile(endpoint: str, account: str, name: str) -> Profile | None:
 
 def exists(endpoint: str, account: str, name: str) -> bool:
     """Whether IAM has the role ``name`` (or its ARN). Raises ``AwsError`` when IAM does not say."""
+    if not (short := NAME.search(name)):
+        return False
     iam = client("iam", endpoint, account, REGION)
-    return found(iam.get_role, RoleName=name.rpartition("/")[2]) is not None
+    return found(iam.get_role, RoleName=short[0]) is not None
 
 
 def found(operation: Callable[..., Any], **params: Any) -> dict[str, Any] | None:
@@ -68,7 +74,7 @@ def found(operation: Callable[..., Any], **params: Any) -> dict[str, Any] | None
     try:
         return ask(operation, **params)
     except Unanswered as error:
-        if error.code == "NoSuchEntity":
+        if error.code in ("NoSuchEntity", "ValidationError"):
             return None
         raise AwsError("InternalServerException", f"IAM did not say whether the role exists: {error}", 500) from error
 

@@ -179,3 +179,21 @@ def test_other_operations_that_pass_a_role(operation, member, demands):
 def test_a_notebook_is_run_on_a_cluster_for_an_editor(demands):
     found = demands("StartNotebookExecution", EditorId="e-1", ExecutionEngine={"Id": "j-1"})
     assert [one.resource for one in found] == [f"{PREFIX}:cluster/j-1", f"{PREFIX}:editor/e-1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("EMR_EC2_DefaultRole", True),
+        ("/path/EMR_EC2_DefaultRole", True),
+        (f"arn:aws:iam::{ACCOUNT}:instance-profile/EMR_EC2_DefaultRole", True),
+        ("nobody", False),
+        ("", False),
+        ("x/", False),
+        ("no name \ud800", False),
+        ("x" * 999, False),
+    ],
+)
+def test_a_profile_is_found_by_name_path_or_arn_and_nonsense_is_not_there(name, there, identities):
+    assert (roles.profile("", ACCOUNT, name) is not None) is there
+    assert roles.exists("", ACCOUNT, name) is there
