@@ -10,7 +10,8 @@ command=${0##*/}
 
 run() {
   exec "$JAVA_HOME/bin/java" "-Xmx${HADOOP_CLIENT_HEAP_MB:-256}m" $HADOOP_OPTS $HADOOP_CLIENT_OPTS \
-    -cp "$NODE/usr/lib/hadoop/*:$HADOOP_CLASSPATH" "$@"
+    ${HADOOP_ROOT_LOGGER:+"-Dhadoop.root.logger=$HADOOP_ROOT_LOGGER"} ${HADOOP_LOG_DIR:+"-Dhadoop.log.dir=$HADOOP_LOG_DIR"} \
+    ${HADOOP_LOGFILE:+"-Dhadoop.log.file=$HADOOP_LOGFILE"} -cp "$NODE/usr/lib/hadoop/*:$HADOOP_CLASSPATH" "$@"
 }
 unknown() {
   echo "$command: '$1' is not a subcommand here. These are: $2" >&2

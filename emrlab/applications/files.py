@@ -38,15 +38,23 @@ def expanded(variables: Mapping[str, str], environment: Mapping[str, str]) -> di
 
 
 LOG4J = """\
-log4j.rootLogger={level},console
+hadoop.root.logger={level},console
+log4j.rootLogger=${{hadoop.root.logger}}
 log4j.appender.console=org.apache.log4j.ConsoleAppender
 log4j.appender.console.target=System.err
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
 log4j.logger.org.apache.hadoop.util.NativeCodeLoader=ERROR
 log4j.appender.console.layout.ConversionPattern=%d{{ISO8601}} %p %c{{2}} (%t): %m%n
+log4j.appender.DRFA=org.apache.log4j.FileAppender
+log4j.appender.DRFA.File=${{hadoop.log.dir}}/${{hadoop.log.file}}
+log4j.appender.DRFA.layout=org.apache.log4j.PatternLayout
+log4j.appender.DRFA.layout.ConversionPattern=%d{{ISO8601}} %p %c{{2}} (%t): %m%n
 """
 
 
 def log4j(level: str, extra: Mapping[str, str]) -> str:
-    """``log4j.properties``: everything to standard error, which the node keeps as the daemon's log."""
+    """``log4j.properties``: everything to standard error, which the node keeps as the daemon's log.
+
+    Whoever says ``HADOOP_ROOT_LOGGER=INFO,DRFA`` gets it in ``$HADOOP_LOG_DIR/$HADOOP_LOGFILE``, as Hadoop has it.
+    """
     return LOG4J.format(level=level) + "".join(f"{name}={value}\n" for name, value in extra.items())

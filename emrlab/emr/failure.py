@@ -9,6 +9,7 @@ UNKNOWN = "Unknown Error."
 LONGEST = 1000
 THREAD = re.compile(r'^Exception in thread "[^"]*" (?:.+)')
 RAISED = re.compile(r"^(?:[A-Za-z_$][\w.$]*(?:Error|Exception|Exit)\b|Error: |ERROR[: ]|[\w./-]+: ).+")
+SAYS_NOTHING = ("Streaming Command Failed!",)  # Hadoop streaming's last word; its log says why
 
 
 def cause(text: str) -> str:
@@ -17,7 +18,7 @@ def cause(text: str) -> str:
     A Python program's last uncaught exception, a Java program's first; else the last line that looks like an error,
     else the last line.
     """
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in text.splitlines() if line.strip() and line.strip() not in SAYS_NOTHING]
     return certain(lines) or first(RAISED, lines[::-1]) or (lines[-1][:LONGEST] if lines else "")
 
 

@@ -22,6 +22,8 @@ from .s3 import S3
 
 log = logging.getLogger(__name__)
 PLACE = "mnt/var/lib/hadoop/steps"
+SYSLOG = "syslog"
+OUTPUTS = ("stderr", SYSLOG, "stdout")  # in the order in which the cause of a failure is looked for
 LOG_BYTES = 256 * 1024  # of the end of a log, where the cause of a failure is looked for
 
 
@@ -75,12 +77,19 @@ class StepRun(threading.Thread):
         for name in ("stdout", "stderr"):
             said(f"redirect {name} to {self.logs / name}")
         said(f"Working dir {folder}")
-        code = self.execute(task.command, {**task.env, "EMR_STEP_ID": self.step.id}, folder, said)
+        code = self.execute(task.command, {**task.env, **self.environment()}, folder, said)
         said(f"waitProcessCompletion ended with exit code {code}")
         said(f"total process run time: {time.monotonic() - begun:.1f} seconds")
         self.archive.push([self.master.folder], STEPS / self.step.id)
         self.archive.push([node.folder for node in self.nodes()], CONTAINERS)
         self.conclude(code)
+
+    def environment(self) -> dict[str, str]:
+        """What every step's process has. Hadoop logs to the step's ``syslog`` ("View log files": it describes the
+        execution of Hadoop jobs in the step); what a program prints itself is in ``stdout`` and ``stderr``.
+        """
+        log = {"HADOOP_ROOT_LOGGER": "INFO,DRFA", "HADOOP_LOG_DIR": str(self.logs), "HADOOP_LOGFILE": SYSLOG}
+        return {**log, "EMR_STEP_ID": self.step.id}
 
     def execute(self, command: list[str], env: dict[str, str], folder: Path, said: Controller) -> int:
         """The exit code; negative: the signal that ended it."""
@@ -104,7 +113,7 @@ class StepRun(threading.Thread):
         elif self.signal is not None:
             self.finish("CANCELLED")
         else:
-            name, said = failure.told_in({each: tail(self.logs / each, LOG_BYTES) for each in ("stderr", "stdout")})
+            name, said = failure.told_in({each: tail(self.logs / each, LOG_BYTES) for each in OUTPUTS})
             self.finish("FAILED", failure.details(said, code, self.archive.step_file(self.step.id, name)))
 
     def finish(self, state: str, details: dict[str, str] | None = None) -> None:

@@ -72,6 +72,12 @@ def test_what_a_python_driver_says_is_found_where_spark_writes_it():
     assert failure.told_in({"stderr": "", "stdout": ""}) == ("stderr", "")
 
 
+def test_what_hadoop_streaming_says_is_found_in_its_log():
+    said = "2026-11-25 14:50:50,462 ERROR streaming.StreamJob (main): Job not successful!\n"
+    logs = {"stderr": "Streaming Command Failed!\n", "syslog": f"{said}", "stdout": "packageJobJar: []\n"}
+    assert failure.told_in(logs) == ("syslog", said.strip())
+
+
 def test_a_silent_failure_tells_its_exit_code():
     assert failure.details("", 3, "") == {"Reason": "Unknown Error.", "Message": "The step ended with exit code 3."}
 

@@ -118,6 +118,12 @@ def test_steps_run_one_after_the_other_and_their_logs_are_archived(launch, bucke
     assert life.until_state("WAITING").reason == {"Message": "Cluster ready after last step completed."}
 
 
+def test_what_hadoop_logs_in_a_step_is_its_syslog(launch, bucket):
+    life = launch(Steps=[step("says", "bash", "-c", "echo $HADOOP_ROOT_LOGGER > $HADOOP_LOG_DIR/$HADOOP_LOGFILE")])
+    life.until(lambda one: one.step_states() == ["COMPLETED"])
+    assert bucket.text(f"steps/{life.steps()[0]['Id']}/syslog") == "INFO,DRFA\n"
+
+
 def test_a_failing_step_says_why_and_where(launch, bucket):
     program = "import sys\nprint('before')\nraise ValueError('no such carrier: é')"
     life = launch(Steps=[step("wrong", "python3", "-c", program)])
