@@ -60,7 +60,7 @@ class NotebookRun(Worker):
         if record.html:
             (self.place / "html").touch()
         code = self.execute()
-        if self.stopped:
+        if self.stopped and self.state() == "STOP_PENDING":  # and not only because the region stops
             self.move("STOPPING", record.say("is stopping"))
             self.send()
             self.move("STOPPED", record.say("is stopped"))

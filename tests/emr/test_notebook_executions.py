@@ -288,3 +288,10 @@ def test_parameters_go_behind_the_tagged_cell_and_replace_those_of_an_earlier_ex
     notebook_process.inject(plain, {"y": "s"})
     assert [cell.source for cell in plain.cells] == ["# Parameters\ny = 's'\n", "a"]
     nbformat.validate(plain)
+
+
+def test_a_region_that_stops_leaves_no_execution_open(emr, start, until):
+    execution = start("import time\ntime.sleep(1000)")
+    until(execution, "RUNNING")
+    emr.beside.stop(20)
+    assert until(execution, "FAILED")
