@@ -26,7 +26,6 @@ from .aws import Unanswered
 from .records import Cluster, Instance, Record
 
 if TYPE_CHECKING:
-    from .history import History
     from .service import EmrService
 
 log = logging.getLogger(__name__)
@@ -49,12 +48,6 @@ def environment(node: Node, keys: tuple[str, str] | None) -> dict[str, str]:
         # The region's has keys too, which would come before the role's.
         "AWS_SHARED_CREDENTIALS_FILE": str(node.path("home", "hadoop", ".aws", "credentials")),
     }
-
-
-def notice(history: History, instance_id: str, when: float) -> None:
-    """Tell an instance (``ci-…``) that it will be taken away at ``when``: its metadata say so from now on."""
-    with history.changing(Instance, instance_id) as instance:
-        instance.notice = when
 
 
 class Metadata:

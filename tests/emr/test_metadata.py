@@ -194,7 +194,8 @@ def test_a_node_without_a_role_has_no_iam(emr, launch, identities):
 def test_a_spot_instance_is_told_of_its_end(emr, running):
     _, (_, core) = running()
     assert get(core.address, "/latest/meta-data/spot/instance-action")[0] == 404
-    metadata.notice(emr.history, core.id, datetime(2026, 9, 18, 8, 22, tzinfo=UTC).timestamp())
+    with emr.history.changing(Instance, core.id) as now:
+        now.notice = datetime(2026, 9, 18, 8, 22, tzinfo=UTC).timestamp()
     assert json.loads(data(core.address, "spot/instance-action")) == {
         "action": "terminate",
         "time": "2026-09-18T08:22:00Z",
