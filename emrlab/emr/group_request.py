@@ -50,8 +50,6 @@ def uniform(instances: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def group(cluster_id: str, asked: Mapping[str, Any], applications: list[str]) -> Group:
     role, count, name = asked["InstanceRole"], asked["InstanceCount"], asked["InstanceType"]
-    if asked.get("CustomAmiId"):
-        raise not_built("CustomAmiId of an instance group, which EMR has,")
     checks.check_type(name)
     if role == "MASTER" and count != 1:
         if count == 3:
@@ -77,6 +75,7 @@ def group(cluster_id: str, asked: Mapping[str, Any], applications: list[str]) ->
         bid_price=asked.get("BidPrice", ""),
         configurations=asked.get("Configurations") or [],
         last_good=asked.get("Configurations") or [],
+        custom_ami=asked.get("CustomAmiId", ""),
         ebs=asked.get("EbsConfiguration") or {},
     )
 

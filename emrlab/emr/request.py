@@ -48,6 +48,11 @@ def cluster(params: dict[str, Any], account: str, region: str) -> tuple[Cluster,
     configurations = params.get("Configurations") or []
     checks.check_configurations(configurations, applications)
     instances = params["Instances"]
+    if params.get("ScaleDownBehavior") == "TERMINATE_AT_INSTANCE_HOUR":
+        raise validation(
+            "ScaleDownBehavior TERMINATE_AT_INSTANCE_HOUR is not supported since release 5.10.0: "
+            "clusters scale down at task completion."
+        )
     concurrency = params.get("StepConcurrencyLevel", 1)
     if not 1 <= concurrency <= STEPS:
         raise validation(f"StepConcurrencyLevel must be from 1 to {STEPS}.")

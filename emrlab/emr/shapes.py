@@ -112,6 +112,7 @@ def group(record: Group, running: int) -> Shape:
         "EbsBlockDevices": devices(record.ebs),
         "EbsOptimized": record.ebs.get("EbsOptimized"),
         "ShrinkPolicy": record.shrink,
+        "CustomAmiId": record.custom_ami or None,
         "AutoScalingPolicy": record.scaling or None,
     }
 

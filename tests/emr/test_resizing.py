@@ -55,6 +55,7 @@ def cluster(emr, aws):
     s3 = aws("s3")
     s3.create_bucket(Bucket="sizes")
     s3.put_object(Bucket="sizes", Key="slow.py", Body=SLOW.encode())
+    s3.put_object(Bucket="sizes", Key="short.py", Body=SLOW.replace("60", "8").encode())
     made = emr.run_job_flow(
         Name="sizes",
         ReleaseLabel="emr-7.9.0",
@@ -217,3 +218,14 @@ def test_reconfigured_nodes_offer_what_they_are_told_to(emr, cluster, master):
     assert "Reconfiguration failed: " in told["Status"]["StateChangeReason"]["Message"]
     assert told["LastSuccessfullyAppliedConfigurationsVersion"] == 2
     until(lambda: yarn(master)["totalMB"] == 2 * 6144)
+
+
+def test_steps_that_find_no_room_wait_for_it(emr, cluster, master):
+    """Two at a time may run, the cluster has memory for one: YARN queues the other, and both complete."""
+    submit = ["spark-submit", "--conf", "spark.dynamicAllocation.enabled=false", "--num-executors", "2"]
+    submit += ["--executor-memory", "3800m", "--executor-cores", "1", "s3://sizes/short.py"]
+    steps = [run(emr, cluster, *submit) for _ in range(2)]
+    apps = f"http://{master}:8088/ws/v1/cluster/apps?states=ACCEPTED,RUNNING"
+    until(lambda: len((get(apps)["apps"] or {}).get("app", [])) == 2)
+    until(lambda: yarn(master)["appsPending"] + yarn(master)["containersPending"] > 0)
+    assert [over(emr, cluster, one) for one in steps] == ["COMPLETED", "COMPLETED"]
