@@ -35,10 +35,10 @@ def test_the_first_part_of_the_api_is_there_and_knows_no_other_name():
     assert FIRST_PART <= set(OPERATIONS) <= set(MODEL.operation_names)
 
 
-@pytest.mark.parametrize("name", sorted(set(MODEL.operation_names) - set(OPERATIONS)))
-def test_what_is_not_built_says_so_from_one_place(ask, name):
-    with pytest.raises(AwsError, match=f"The operation {name} is not emulated by emrlab"):
-        ask(name)
+def test_what_is_not_built_says_so_from_one_place(ask, monkeypatch):
+    monkeypatch.delitem(OPERATIONS, "ListStudios")
+    with pytest.raises(AwsError, match="The operation ListStudios is not emulated by emrlab"):
+        ask("ListStudios")
 
 
 def test_answers_fit_the_model(ask, launch, caplog):
