@@ -157,6 +157,8 @@ def tags(given: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         raise validation("A tag needs a Key.")
     if any(name.lower().startswith("aws:") for name in found):
         raise validation("Tag keys that begin with aws: are reserved.")
+    if any(len(name) > 128 or len(value) > 256 for name, value in found.items()):
+        raise validation("A tag's key may have 128 characters, its value 256.")
     return found
 
 

@@ -107,6 +107,8 @@ REFUSED = {
     ),
     "too many steps": (wanted(Steps=[step("a", "true")] * 257), "Maximum number of active steps"),
     "a reserved tag": (wanted(Tags=[{"Key": "aws:x", "Value": "1"}]), "reserved"),
+    "a long tag key": (wanted(Tags=[{"Key": "x" * 129, "Value": "1"}]), "key may have 128 characters"),
+    "a long tag value": (wanted(Tags=[{"Key": "x", "Value": "1" * 257}]), "its value 256"),
     "a tag without a key": (wanted(Tags=[{"Value": "1"}]), "needs a Key"),
 }
 
