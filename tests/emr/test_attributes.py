@@ -23,7 +23,7 @@ def test_visibility_and_replacement_are_told_as_they_were_set(launch, ask):
     ask("SetVisibleToAllUsers", JobFlowIds=[life.id], VisibleToAllUsers=False)
     ask("SetUnhealthyNodeReplacement", JobFlowIds=[life.id], UnhealthyNodeReplacement=False)
     assert (life.told["VisibleToAllUsers"], life.told["UnhealthyNodeReplacement"]) == (False, False)
-    other = launch(VisibleToAllUsers=False, UnhealthyNodeReplacement=False)
+    other = launch(VisibleToAllUsers=False, Instances={"UnhealthyNodeReplacement": False})
     assert (other.told["VisibleToAllUsers"], other.told["UnhealthyNodeReplacement"]) == (False, False)
 
 
@@ -87,8 +87,9 @@ def names(answer):
     return [one["Name"] for one in answer["JobFlows"]]
 
 
-def test_a_job_flow_is_the_cluster_in_older_words(launch, ask):
-    script = {"Name": "b", "ScriptBootstrapAction": {"Path": "file:///bin/true", "Args": ["x"]}}
+def test_a_job_flow_is_the_cluster_in_older_words(launch, ask, tmp_path):
+    (tmp_path / "script").write_text("true\n")
+    script = {"Name": "b", "ScriptBootstrapAction": {"Path": f"file://{tmp_path}/script", "Args": ["x"]}}
     life = launch(
         Steps=[step("good", "true")],
         BootstrapActions=[script],
