@@ -16,6 +16,9 @@ NOT_BUILT = {
     "AmiVersion": "AmiVersion (EMR 3 and older); ReleaseLabel is, and AmiVersion",
     "SupportedProducts": "SupportedProducts",
     "NewSupportedProducts": "NewSupportedProducts",
+    "StepExecutionRoleArn": "A runtime role for steps (StepExecutionRoleArn)",
+    "MonitoringConfiguration": "MonitoringConfiguration",
+    "AdditionalInfo": "AdditionalInfo",
 }
 # Told again by DescribeCluster, without further meaning here.
 TOLD = (
@@ -166,8 +169,10 @@ def ec2(params: Mapping[str, Any], instances: Mapping[str, Any], region: str) ->
     """``Ec2InstanceAttributes``."""
     found = {told: instances[name] for name, told in EC2.items() if instances.get(name)}
     subnets = instances.get("Ec2SubnetIds") or ([found["Ec2SubnetId"]] if "Ec2SubnetId" in found else [])
-    zone = (instances.get("Placement") or {}).get("AvailabilityZone") or f"{region}a"
-    found |= {"Ec2AvailabilityZone": zone, "RequestedEc2SubnetIds": subnets, "RequestedEc2AvailabilityZones": []}
+    placement = instances.get("Placement") or {}
+    zones = placement.get("AvailabilityZones") or []
+    zone = placement.get("AvailabilityZone") or (zones[0] if zones else f"{region}a")
+    found |= {"Ec2AvailabilityZone": zone, "RequestedEc2SubnetIds": subnets, "RequestedEc2AvailabilityZones": zones}
     if subnets:
         found.setdefault("Ec2SubnetId", subnets[0])
     if role := params.get("JobFlowRole"):

@@ -107,6 +107,15 @@ REFUSED = {
     ),
     "too many steps": (wanted(Steps=[step("a", "true")] * 257), "Maximum number of active steps"),
     "a reserved tag": (wanted(Tags=[{"Key": "aws:x", "Value": "1"}]), "reserved"),
+    "a role of its steps": (
+        wanted(StepExecutionRoleArn="arn:aws:iam::1:role/a"),
+        "StepExecutionRoleArn.* not emulated",
+    ),
+    "logs elsewhere": (
+        wanted(MonitoringConfiguration={"S3LoggingConfiguration": {}}),
+        "MonitoringConfiguration.* not em",
+    ),
+    "more information": (wanted(AdditionalInfo="{}"), "AdditionalInfo, which EMR has, is not emulated"),
     "a long tag key": (wanted(Tags=[{"Key": "x" * 129, "Value": "1"}]), "key may have 128 characters"),
     "a long tag value": (wanted(Tags=[{"Key": "x", "Value": "1" * 257}]), "its value 256"),
     "a tag without a key": (wanted(Tags=[{"Value": "1"}]), "needs a Key"),
@@ -139,3 +148,10 @@ def test_names_of_applications_are_taken_in_any_case():
 def test_a_step_keeps_its_words():
     _, _, (found,) = made(Steps=[step("a", "echo", "b c", action="TERMINATE_CLUSTER")])
     assert (found.state, found.arguments, found.action_on_failure) == ("PENDING", ["echo", "b c"], "TERMINATE_CLUSTER")
+
+
+def test_zones_are_told_as_they_were_asked_for():
+    cluster, _, _ = made(Instances={"Placement": {"AvailabilityZones": ["us-east-1c", "us-east-1d"]}})
+    assert cluster.ec2["Ec2AvailabilityZone"] == "us-east-1c"
+    assert cluster.ec2["RequestedEc2AvailabilityZones"] == ["us-east-1c", "us-east-1d"]
+    assert made()[0].ec2["Ec2AvailabilityZone"] == "us-east-1a"
