@@ -9,6 +9,7 @@ from pathlib import Path
 from ..nodes.node import Node
 
 HERE = Path(__file__).parent
+HALTS = ("shutdown", "poweroff", "halt", "reboot")
 HADOOP = ("hadoop", "hdfs", "yarn", "mapred", "hadoop-streaming")
 SPARK = ("spark-submit", "spark-shell", "spark-sql", "spark-class", "pyspark", "run-example")
 
@@ -20,8 +21,14 @@ def system(node: Node) -> None:
     script(node, f'exec {python} -m awscli "$@"', "aws")
     script(node, f'[ $# -eq 0 ] || [ "$1" = -f ] || exec /bin/hostname "$@"\necho {node.name}', "hostname")
     # There is one user here, hadoop, who may do all there is to do on a node.
-    script(node, 'while [ "${1#-}" != "$1" ]; do case $1 in -u|-g) shift;; esac; shift; done\nexec "$@"', "sudo")
+    # Whoever shuts down "the machine" means the node, however the command is spelt.
+    flags = 'while [ "${1#-}" != "$1" ]; do case $1 in -u|-g) shift;; esac; shift; done'
+    script(node, f'{flags}\ncase ${{1##*/}} in {"|".join(HALTS)}) exec "${{1##*/}}";; esac\nexec "$@"', "sudo")
     script(node, f'exec {python} -m emrlab.applications.s3_dist_cp "$@"', "s3-dist-cp")
+    script(node, f"exec {python} -m emrlab.nodes.shutdown", *HALTS)  # the node, not the machine it is on
+    # EMR's debugging tool carries the states of jobs to its console. Here they are read where they are, in YARN and the
+    # history servers: all there is to set up is that YARN answers.
+    script(node, "exec yarn application -list -appStates ALL", "state-pusher-script")
 
 
 def script(node: Node, body: str, *names: str) -> None:

@@ -298,6 +298,18 @@ def test_sudo_runs_the_command_as_the_one_user(node):
     assert run(node, "sudo", "-u", "hadoop", "echo", "done") == ("done\n", 0)
 
 
+@pytest.mark.parametrize("name", ["shutdown", "poweroff", "halt", "reboot"])
+def test_shutdown_ends_the_node_not_the_machine(node, name):
+    daemon = node.run(["sleep", "300"])
+    try:
+        assert run(node, "bash", "-c", f"command -v {name}") == (f"{node.path('usr/bin', name)}\n", 0)
+        node.run(["sudo", "-n", f"/nowhere/{name}", "-h", "now"]).wait(20)  # harmless where the node does not know it
+        assert daemon.wait(20) < 0
+        assert not node.processes()
+    finally:
+        node.stop(0)
+
+
 def test_unknown_subcommands_end_with_status_2_and_the_known_ones(node):
     node.write("etc/hadoop/conf/hadoop-env.sh", "")
     for name in ("hadoop", "hdfs", "yarn", "mapred"):
