@@ -186,7 +186,7 @@ def test_a_real_clusters_instances_and_steps_are_billed(emr, place, launch):
     cores = {"InstanceFleetType": "CORE", "TargetSpotCapacity": 1}
     fleets = [{**one, "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}]} for one in (masters, cores)]
     asked = {"InstanceFleets": fleets, "InstanceCount": 0, "MasterInstanceType": "", "SlaveInstanceType": ""}
-    work = {"Name": "nothing", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}
+    work = {"Name": "nothing", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["sleep", "0.3"]}}
     life = launch(Instances=asked, Steps=[{**work, "ActionOnFailure": "CONTINUE"}])
     life.until(lambda life: life.step_states() == ["COMPLETED"])
     told = costs_told.document(emr.history, spot_market.market(place), life.id)

@@ -146,26 +146,35 @@ def test_a_command_that_a_signal_ends_is_told_so(ssh):
     assert ssh(command="kill -9 $$").returncode == 255  # how ssh tells it
 
 
+class Terminal:
+    """Our end of one. What was read beyond a text that was waited for is read again next time."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor, self.rest = descriptor, ""
+
+    def until(self, text: str) -> str:
+        while text not in self.rest:
+            self.rest += os.read(self.descriptor, 4096).decode(errors="replace")
+        said, _, self.rest = self.rest.partition(text)
+        return said + text
+
+    def write(self, text: bytes) -> None:
+        os.write(self.descriptor, text)
+
+
 @contextlib.contextmanager
-def on_a_terminal(command: list[str], rows: int, columns: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def on_a_terminal(command: list[str], rows: int, columns: int) -> Iterator[tuple[subprocess.Popen[bytes], Terminal]]:
     """A program on a terminal of ours: the process, and our end."""
     ours, theirs = pty.openpty()
     resize(ours, (columns, rows, 0, 0))
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     try:
-        yield process, ours
+        yield process, Terminal(ours)
     finally:
         process.kill()
         process.wait()
         os.close(ours)
-
-
-def read_until(terminal: int, text: str) -> str:
-    said = ""
-    while text not in said:
-        said += os.read(terminal, 4096).decode(errors="replace")
-    return said
 
 
 @client_needed
@@ -174,21 +183,21 @@ def test_a_terminal_has_the_clients_size_prompt_and_interrupt(ssh, gate, node, o
     command = ["ssh", *options, "-tt", "-p", str(PORT), f"hadoop@{node.address}"]
     with on_a_terminal(command, 31, 97) as (process, ours):
         prompt = f"[hadoop@{node.name.partition('.')[0]} ~]$ "
-        read_until(ours, prompt)
-        os.write(ours, b"stty size; echo $TERM$SSH_TTY\n")
-        said = read_until(ours, prompt)
+        ours.until(prompt)
+        ours.write(b"stty size; echo $TERM$SSH_TTY\n")
+        said = ours.until(prompt)
         assert "31 97\r\n" in said
         assert f"{os.environ.get('TERM', 'dumb')}/dev/pts/" in said
-        resize(ours, (111, 40, 0, 0))
+        resize(ours.descriptor, (111, 40, 0, 0))
         process.send_signal(signal.SIGWINCH)
-        os.write(ours, b"until [ \"$(stty size)\" = '40 111' ]; do sleep 0.05; done; echo re''sized\n")
-        read_until(ours, "resized")
-        read_until(ours, prompt)
-        os.write(ours, b"sh -c 'echo be\"\"gun; exec sleep 300'\n")
-        read_until(ours, "begun\r\n")
-        os.write(ours, b"\x03")
-        read_until(ours, prompt)
-        os.write(ours, b"exit 7\n")
+        ours.write(b"until [ \"$(stty size)\" = '40 111' ]; do sleep 0.05; done; echo re''sized\n")
+        ours.until("resized")
+        ours.until(prompt)
+        ours.write(b"sh -c 'echo be\"\"gun; exec sleep 300'\n")
+        ours.until("begun\r\n")
+        ours.write(b"\x03")
+        ours.until(prompt)
+        ours.write(b"exit 7\n")
         assert process.wait(30) == 7
 
 
@@ -197,8 +206,8 @@ def test_a_terminal_has_the_clients_size_prompt_and_interrupt(ssh, gate, node, o
 def test_who_loses_the_connection_hangs_up(ssh, gate, node, options):
     command = ["ssh", *options, "-tt", "-p", str(PORT), f"hadoop@{node.address}"]
     with on_a_terminal(command, 24, 80) as (process, ours):
-        os.write(ours, b"trap 'touch hung-up; exit' HUP; echo re''ady; while :; do sleep 0.1; done\n")
-        read_until(ours, "ready")
+        ours.write(b"trap 'touch hung-up; exit' HUP; echo re''ady; while :; do sleep 0.1; done\n")
+        ours.until("ready")
         process.kill()
         assert until(node.path("home/hadoop/hung-up").exists, 20)
 

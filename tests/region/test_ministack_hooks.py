@@ -94,6 +94,10 @@ EC2: dict[str, list[str] | None] = {
 CLOUDWATCH: dict[str, list[str] | None] = {
     "_evaluate_alarm": ["alarm"],
 }
+EVENTS: dict[str, list[str] | None] = {
+    "_put_events": ["data", "allow_aws_source"],
+    "_events_log_list": [],
+}
 RESPONSES: dict[str, list[str] | None] = {
     "set_request_account_id": None,
     "set_request_region": None,
@@ -132,7 +136,8 @@ def names_are_there_with_their_parameters() -> None:
 
     module: Any
     listed = ((hooks.app(), APP), (hooks.s3(), S3), (hooks.persistence(), PERSISTENCE), (responses, RESPONSES))
-    listed = (*listed, (hooks.app()._get_module("ec2"), EC2), (hooks.app()._get_module("cloudwatch"), CLOUDWATCH))
+    for name, names in (("ec2", EC2), ("cloudwatch", CLOUDWATCH), ("eventbridge", EVENTS)):
+        listed = (*listed, (hooks.app()._get_module(name), names))
     for module, names in listed:
         for name, parameters in names.items():
             found = getattr(module, name)
@@ -380,7 +385,7 @@ def test_no_private_name_is_used_but_those_of_the_contract():
     trees = [ast.parse(Path(module.__file__).read_text()) for module in (hooks, key_pairs, scaling_alarms)]
     nodes = [one for tree in trees for one in ast.walk(tree)]
     private = {one.attr for one in nodes if isinstance(one, ast.Attribute) and re.match("_[a-z]", one.attr)}
-    assert private - {"_emrlab"} <= {*APP, *S3, *EC2, *CLOUDWATCH, *PERSISTENCE}
+    assert private - {"_emrlab"} <= {*APP, *S3, *EC2, *CLOUDWATCH, *EVENTS, *PERSISTENCE}
 
 
 def test_ministack_is_pinned_exactly():
