@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from emrlab.clock import Clock
 from emrlab.emr.allocation import allocate, surplus
-from emrlab.emr.clock import Clock
 from emrlab.emr.lab_time import LabTime
 from emrlab.emr.prices import types
 from emrlab.emr.records import Fleet, Instance

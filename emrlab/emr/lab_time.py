@@ -9,7 +9,7 @@ import time
 from bisect import bisect_right
 from pathlib import Path
 
-from .clock import Clock
+from ..clock import Clock
 
 log = logging.getLogger(__name__)
 

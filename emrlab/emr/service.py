@@ -9,13 +9,13 @@ from typing import Any
 
 from ..applications import archives, catalogue, missing, prepare
 from ..applications.workstation import workstation
+from ..clock import Clock
 from ..context import Demand, RequestContext
 from ..errors import AwsError, LabError
 from ..home import Home
 from . import iam, operations, recovery
 from .beside import Beside
 from .chores import auto_termination, daemons, health, managed_scaling, metrics, sizes, spot
-from .clock import Clock
 from .driver import Driver
 from .events import Events
 from .events.outbox import Publish

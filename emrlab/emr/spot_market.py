@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ..clock import Clock
 from ..home import Home
-from .clock import Clock
 from .instance_types import all_types
 from .lab_time import LabTime
 from .prices import price as listed

@@ -153,7 +153,7 @@ async def serving(app: Gateway, listener: socket.socket) -> AsyncIterator[Server
 @contextlib.asynccontextmanager
 async def auditing(app: Gateway, place: Home, bus: EventBus) -> AsyncIterator[None]:
     """What ``app`` is asked inside the block is recorded, and delivered by CloudTrail's trails."""
-    from ..emr.clock import Clock
+    from ..clock import Clock
 
     store = AuditStore(place.region / "audit.sqlite")
     trails = Trails(store, app.borrowed, bus, Clock(place).true)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from emrlab.clock import Clock
 from emrlab.emr import fleet_request
 from emrlab.emr.allocation import (
     ON_DEMAND,
@@ -25,7 +26,6 @@ from emrlab.emr.allocation import (
     strategy,
     surplus,
 )
-from emrlab.emr.clock import Clock
 from emrlab.emr.lab_time import LabTime
 from emrlab.emr.prices import price, types
 from emrlab.emr.records import Fleet, Instance

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from emrlab.clock import Clock
 from emrlab.emr import costs, costs_told, prices, spot_market
-from emrlab.emr.clock import Clock
 from emrlab.emr.costs import Bill, Cost
 from emrlab.emr.history import History
 from emrlab.emr.instance_types import all_types

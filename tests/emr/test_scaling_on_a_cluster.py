@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from emrlab.emr.clock import Clock
+from emrlab.clock import Clock
 from emrlab.processes import owned
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(500)]

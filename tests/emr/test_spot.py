@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
+from emrlab.clock import Clock
 from emrlab.emr import spot_market
-from emrlab.emr.clock import Clock
 from emrlab.processes import owned
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]

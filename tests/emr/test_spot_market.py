@@ -9,8 +9,8 @@ from statistics import mean
 
 import pytest
 
+from emrlab.clock import Clock
 from emrlab.emr import lab_time, spot_market
-from emrlab.emr.clock import Clock
 from emrlab.emr.lab_time import LabTime
 from emrlab.emr.prices import price, types
 from emrlab.emr.spot_market import SEED, SLOT, Market, zones

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from ..errors import LabError
-from ..home import Home
+from .errors import LabError
+from .home import Home
 
 VARIABLE = "EMRLAB_CLOCK"
 DEFAULT = 10.0
