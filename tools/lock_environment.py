@@ -5,6 +5,7 @@
 - ``requirements-setup.lock``: the installer itself,
 - ``requirements.lock``: what a learner needs,
 - ``requirements-dev.lock``: the same versions and what the tests need besides,
+- ``tests/clients/airflow-requirements.lock``: what a test's own environment holds,
 - ``environment.yml`` and ``binder/environment.yml``: ``requirements.lock`` once more, for conda and Binder.
 
 Versions already locked stay as they are unless ``--upgrade`` is given. No lock names a registry: whoever installs
@@ -24,6 +25,7 @@ LOCKS: dict[str, list[str]] = {
     "requirements.lock": ["pyproject.toml"],
     "requirements-dev.lock": ["pyproject.toml", "--extra", "dev", "--constraint", "requirements.lock"],
     "requirements-setup.lock": ["--group", "setup", "--constraint", "requirements.lock"],
+    "tests/clients/airflow-requirements.lock": ["--group", "airflow"],
 }
 ENVIRONMENTS = ("environment.yml", "binder/environment.yml")
 HEADER = "# Made from pyproject.toml by `make lock`: change it there.\n"
@@ -67,7 +69,7 @@ def main() -> int:
     text = environment((ROOT / "requirements.lock").read_text())
     for name in ENVIRONMENTS:
         (ROOT / name).write_text(text)
-    print("locked: look at `git diff`, run `make test`, commit the five files together.")
+    print("locked: look at `git diff`, run `make test`, commit the files together.")
     return 0
 
 

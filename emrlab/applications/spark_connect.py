@@ -46,7 +46,8 @@ def command(node: Node, session: str, place: Path, port: int, settings: Mapping[
         "spark.submit.deployMode": "client",
     }
     # Without its native transport the server listens as all JVMs of a node do: on the node's address alone.
-    java = f"-Dfile.encoding=UTF-8 -Dio.netty.transport.noNative=true -Dlab.session.id={session} -Dlab.session.folder={place}"
+    ours_only = f"-Dlab.session.id={session} -Dlab.session.folder={place}"
+    java = f"-Dfile.encoding=UTF-8 -Dio.netty.transport.noNative=true {ours_only}"
     own = settings.get("spark.driver.extraJavaOptions", "")
     given = {**settings, **ours, "spark.driver.extraJavaOptions": f"{own} {java}".strip()}
     flags = [word for name, value in given.items() for word in ("--conf", f"{name}={value}")]

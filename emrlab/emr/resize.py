@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from ..applications.hadoop_drain import drain, readmit
 from ..applications.launch import start_up
-from . import bootstrap, capacity, provisioning, shortage
+from ..nodes.addresses import NoAddress
+from . import bootstrap, capacity, events, provisioning, shortage
 from .records import Collection, Fleet, Instance
 from .states import WrongTransition
 
@@ -46,6 +47,8 @@ class Resize(threading.Thread):
         except Exception as error:  # a bootstrap action that fails, a daemon that does not start, a full disk
             if not self.stopped():
                 log.warning("%s of %s could not be resized: %s", self.id, self.driver.cluster_id, error)
+                if isinstance(error, NoAddress):
+                    self.driver.service.events.say(events.reconfiguration.error(self.driver.cluster, str(error)))
                 self.settle("SUSPENDED", str(error), "INSTANCE_FAILURE")
         finally:
             self.driver.wake()

@@ -248,12 +248,12 @@ def enabled(within: Json, name: str, switch_name: str) -> bool:
 # What clusters make of it
 
 
-def unenforced(found: Json) -> list[str]:
-    """Features that a configuration asks for and no cluster of emrlab has."""
+def features(found: Json) -> dict[str, bool]:
+    """What no cluster of emrlab has, and whether a configuration asks for it."""
     encryption = found.get("EncryptionConfiguration", {})
     authentication = found.get("AuthenticationConfiguration", {})
     authorization = found.get("AuthorizationConfiguration", {})
-    asked = {
+    return {
         "encryption in transit": on(encryption.get("EnableInTransitEncryption")),
         "encryption at rest": on(encryption.get("EnableAtRestEncryption")),
         "Kerberos": "KerberosConfiguration" in authentication,
@@ -264,7 +264,6 @@ def unenforced(found: Json) -> list[str]:
         "Lake Formation": "LakeFormationConfiguration" in authorization,
         "Apache Ranger": "RangerConfiguration" in authorization,
     }
-    return [name for name, wanted in asked.items() if wanted]
 
 
 def key(account: str, region: str, name: str) -> str:
@@ -279,7 +278,7 @@ def check(history: History, cluster: Cluster) -> None:
     found = history.get(SecurityConfiguration, key(cluster.account, cluster.region, name))
     if found is None:
         raise validation(f"Security configuration with name '{name}' does not exist.")
-    if missing := unenforced(parsed(found.document)):
+    if missing := [feature for feature, wanted in features(parsed(found.document)).items() if wanted]:
         raise not_built(f"What the security configuration '{name}' asks for ({', '.join(missing)})")
 
 

@@ -16,6 +16,10 @@ CLAIM = ("254", 4509)
 HOSTS = range(10, 250)
 
 
+class NoAddress(LabError):
+    """All addresses that there are for this have been used."""
+
+
 class Range:
     """A claimed range: ``127.x.y``. ``release`` it when the cluster is gone."""
 
@@ -28,7 +32,7 @@ class Range:
         """An address that no node of the range has had. Raises ``LabError`` when all 240 are used."""
         for host in self._next:
             return f"{self.prefix}.{host}"
-        raise LabError(f"The cluster has had {len(HOSTS)} nodes, the most a cluster can have here. Launch another one.")
+        raise NoAddress(f"The cluster has had {len(HOSTS)} nodes, the most a cluster can have here. Launch another one.")
 
     def release(self) -> None:
         self._claim.close()
@@ -49,7 +53,7 @@ def claim(key: str) -> Range:
             taken.close()
             continue
         return Range(prefix, taken)
-    raise LabError("All address ranges of this machine are taken. End some clusters: emrlab status")
+    raise NoAddress("All address ranges of this machine are taken. End some clusters: emrlab status")
 
 
 def prefixes(key: str) -> Iterator[str]:

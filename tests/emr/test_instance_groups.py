@@ -147,6 +147,21 @@ def test_a_node_that_does_not_come_up_suspends_the_group_until_it_is_resized_aga
     settled(life, group_id, 2)
 
 
+def test_a_cluster_without_addresses_says_so_and_lives_on(life, emr, monkeypatch):
+    said = []
+    monkeypatch.setattr(emr.events, "say", lambda *events: said.extend(events))
+    claimed = emr.drivers[life.id].machines.range
+    monkeypatch.setattr(claimed, "_next", iter(()))
+    group_id = core(life)["Id"]
+    modify(life, group_id, InstanceCount=2)
+    life.until(lambda one: core(one)["Status"]["State"] == "SUSPENDED")
+    assert "has had 240 nodes" in core(life)["Status"]["StateChangeReason"]["Message"]
+    (error,) = [one for one in said if one.kind == "EMR Configuration Error"]
+    assert error.detail["severity"] == "ERROR"
+    assert "has had 240 nodes" in error.detail["description"]
+    assert life.state == "WAITING"
+
+
 def test_a_bootstrap_action_runs_on_nodes_that_join(launch, bucket):
     bucket.objects["s3://bucket/mark.sh"] = b"echo here > $HOME/mark"
     action = {"Name": "mark", "ScriptBootstrapAction": {"Path": "s3://bucket/mark.sh"}}
