@@ -32,7 +32,8 @@ class Range:
         """An address that no node of the range has had. Raises ``LabError`` when all 240 are used."""
         for host in self._next:
             return f"{self.prefix}.{host}"
-        raise NoAddress(f"The cluster has had {len(HOSTS)} nodes, the most a cluster can have here. Launch another one.")
+        most = f"The cluster has had {len(HOSTS)} nodes, the most a cluster can have here. Launch another one."
+        raise NoAddress(most)
 
     def release(self) -> None:
         self._claim.close()
