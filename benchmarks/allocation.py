@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emrlab.clock import Clock
-from emrlab.emr.allocation import allocate, surplus
-from emrlab.emr.lab_time import LabTime
-from emrlab.emr.prices import types
+from emrlab.emr.market.allocation import allocate, surplus
+from emrlab.emr.market.lab_time import LabTime
+from emrlab.emr.market.prices import types
+from emrlab.emr.market.spot_market import Market
 from emrlab.emr.records import Fleet, Instance
-from emrlab.emr.spot_market import Market
 from emrlab.home import Home
 
 from .table import Row

@@ -20,9 +20,11 @@ sys.path.insert(0, str(ROOT / "tools"))
 import parity_notes as notes  # noqa: E402
 
 from emrlab.applications import catalogue  # noqa: E402
-from emrlab.emr import operations, releases, request, security  # noqa: E402
+from emrlab.emr import operations, releases  # noqa: E402
+from emrlab.emr.access import security  # noqa: E402
 from emrlab.emr.events import Kind  # noqa: E402
 from emrlab.emr.registry import OPERATIONS  # noqa: E402
+from emrlab.emr.requests import request  # noqa: E402
 
 FILE = ROOT / "docs" / "parity.md"
 BEGIN, END = "<!-- made -->", "<!-- /made -->"

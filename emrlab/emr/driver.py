@@ -17,16 +17,18 @@ from ..applications.launch import start_up
 from ..errors import LabError
 from ..nodes.artifacts import Store
 from ..nodes.node import Node
-from . import bootstrap, provisioning, public_access, roles, ssh_access
+from . import bootstrap
+from .access import public_access, roles, ssh_access
 from .aws import Unanswered
 from .chores import CHORES, FAREWELLS
 from .log_archive import LogArchive
 from .machines import Machines, dead
-from .reconfiguration import Reconfiguration
+from .market.spot_market import market
 from .records import Cluster, Fleet, Group, Instance, Step
-from .resize import Resize
 from .s3 import S3
-from .spot_market import market
+from .sizing import provisioning
+from .sizing.reconfiguration import Reconfiguration
+from .sizing.resize import Resize
 from .states import STEP_ACTIVE, WrongTransition
 from .step_run import StepRun
 

@@ -15,7 +15,8 @@ from ..home import Home
 from ..nodes.addresses import Range, claim, private_name
 from ..nodes.node import Node
 from ..nodes.ssh_gate import open_gate
-from . import ids, metadata
+from . import ids
+from .access import metadata
 from .instance_types import all_types
 from .records import Cluster, Collection, Group, Instance
 from .s3 import SECRET

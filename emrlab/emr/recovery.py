@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..nodes.node import Node
-from . import event_logs, notebooks, sessions
 from .driver import clean, close
+from .interactive import event_logs, notebooks, sessions
+from .interactive.notebooks import NotebookExecution
+from .interactive.sessions import Session
 from .log_archive import LogArchive
-from .notebooks import NotebookExecution
 from .records import Cluster
 from .s3 import S3
-from .sessions import Session
 from .states import ACTIVE
 
 if TYPE_CHECKING:

@@ -13,15 +13,16 @@ from ..clock import Clock
 from ..context import Demand, RequestContext
 from ..errors import AwsError, LabError
 from ..home import Home
-from . import iam, operations, recovery
+from . import operations, recovery
+from .access import iam
+from .access.metadata import Metadata
 from .beside import Beside
 from .chores import auto_termination, daemons, health, managed_scaling, metrics, sizes, spot
 from .driver import Driver
 from .events import Events
 from .events.outbox import Publish
 from .history import History
-from .links import Links
-from .metadata import Metadata
+from .interactive.links import Links
 from .records import Cluster
 from .registry import Call, perform
 from .s3 import SECRET

@@ -17,8 +17,8 @@ JSON = {"content-type": "application/json"}
 
 def answer(home: Home, emr: Emr | None, path: str) -> Answer:
     """The document of the cluster whose id ends ``path``; 404 when there is none, 503 while EMR is starting."""
-    from ..emr.costs_told import document
-    from ..emr.spot_market import market
+    from ..emr.market.costs_told import document
+    from ..emr.market.spot_market import market
 
     if emr is None:
         return told(503, {"message": "EMR is still starting. Ask again in a moment."})

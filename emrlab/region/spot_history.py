@@ -20,7 +20,7 @@ from . import ministack_hooks
 from .protocol import Answer, Call
 
 if TYPE_CHECKING:
-    from ..emr.spot_market import Market
+    from ..emr.market.spot_market import Market
 
 OPERATION = ("ec2", "DescribeSpotPriceHistory")
 PAGE = 1000
@@ -56,7 +56,7 @@ class Query:
 
 def answer(home: Home, call: Call, params: Mapping[str, Any], region: str, request_id: str) -> Answer:
     """The answer to a request. Raises ``AwsError``."""
-    from ..emr.spot_market import market
+    from ..emr.market.spot_market import market
     from .xml_wire import write_ec2
 
     result = describe(market(home), params, region)
@@ -162,8 +162,8 @@ def matching(market: Market, query: Query, filters: Mapping[str, list[re.Pattern
 
 
 def in_question(filters: Mapping[str, list[re.Pattern[str]]], region: str) -> Iterable[tuple[str, str]]:
-    from ..emr.prices import types
-    from ..emr.spot_market import zones
+    from ..emr.market.prices import types
+    from ..emr.market.spot_market import zones
 
     places = [
         zone

@@ -12,10 +12,12 @@ import pytest
 
 from emrlab.applications import hadoop
 from emrlab.context import RequestContext
-from emrlab.emr import aws, capacity, driver, figures, mapreduce, reconfiguration, resize, s3, service, watch
+from emrlab.emr import aws, driver, s3, service
 from emrlab.emr.operations import clusters
 from emrlab.emr.s3 import S3Error
+from emrlab.emr.scaling import figures, mapreduce, watch
 from emrlab.emr.service import EmrService
+from emrlab.emr.sizing import capacity, reconfiguration, resize
 from emrlab.home import Home
 from emrlab.processes import end, owned
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from emrlab.emr import public_access
-from emrlab.emr.notebooks import NotebookExecution
+from emrlab.emr.access import public_access
+from emrlab.emr.interactive.notebooks import NotebookExecution
+from emrlab.emr.interactive.sessions import Session
 from emrlab.emr.operations import studios
 from emrlab.emr.registry import OPERATIONS
 from emrlab.emr.service import EmrService
-from emrlab.emr.sessions import Session
 from emrlab.region import models
 
 from .conftest import Life, step, wanted

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from emrlab.clock import Clock
-from emrlab.emr import fleet_request
-from emrlab.emr.allocation import (
+from emrlab.emr.market.allocation import (
     ON_DEMAND,
     SPOT,
     Launch,
@@ -26,10 +25,11 @@ from emrlab.emr.allocation import (
     strategy,
     surplus,
 )
-from emrlab.emr.lab_time import LabTime
-from emrlab.emr.prices import price, types
+from emrlab.emr.market.lab_time import LabTime
+from emrlab.emr.market.prices import price, types
+from emrlab.emr.market.spot_market import Market, zones
 from emrlab.emr.records import Fleet, Instance
-from emrlab.emr.spot_market import Market, zones
+from emrlab.emr.requests import fleet_request
 from emrlab.errors import AwsError
 from emrlab.home import Home
 

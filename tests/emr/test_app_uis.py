@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from emrlab.emr import event_logs, history_servers, links
+from emrlab.emr.interactive import event_logs, history_servers, links
 from emrlab.emr.operations import app_uis
 from emrlab.errors import AwsError
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from emrlab.emr import auto_scaling, watch
 from emrlab.emr.records import Group
-from emrlab.emr.scaling_alarms import unit
+from emrlab.emr.scaling import auto_scaling, watch
+from emrlab.emr.scaling.scaling_alarms import unit
 from emrlab.errors import AwsError
 
 from .conftest import step

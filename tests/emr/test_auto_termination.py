@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emrlab.emr import watch
+from emrlab.emr.scaling import watch
 from emrlab.errors import AwsError
 
 from .conftest import ACCOUNT, step

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from emrlab.emr import events, reconfiguration
+from emrlab.emr import events
 from emrlab.emr.events import Capacity, Event, Events, Kind
 from emrlab.emr.events.outbox import Outbox
 from emrlab.emr.history import History
 from emrlab.emr.records import Cluster, Fleet, Group, Instance, Step
 from emrlab.emr.service import EmrService
+from emrlab.emr.sizing import reconfiguration
 from emrlab.errors import LabError
 from emrlab.nodes.node import Daemon
 

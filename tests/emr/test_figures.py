@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from emrlab.emr import figures
-from emrlab.emr.figures import cluster_metrics, read
-from emrlab.emr.mapreduce import Jobs
 from emrlab.emr.records import Cluster, Fleet, Group, Instance
+from emrlab.emr.scaling import figures
+from emrlab.emr.scaling.figures import cluster_metrics, read
+from emrlab.emr.scaling.mapreduce import Jobs
 
 from .conftest import step
 from .stand_ins import HOST

@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 
-from emrlab.emr import event_logs, history_servers
-from emrlab.emr.history_servers import DAEMON, PORT, OffCluster, off_cluster
+from emrlab.emr.interactive import event_logs, history_servers
+from emrlab.emr.interactive.history_servers import DAEMON, PORT, OffCluster, off_cluster
 from emrlab.emr.records import Cluster
 from emrlab.nodes.node import Daemon, Node
 from emrlab.nodes.waiting import listening, until

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from emrlab.context import Demand
-from emrlab.emr import iam, ids, roles
+from emrlab.emr import ids
+from emrlab.emr.access import iam, roles
 from emrlab.emr.records import Cluster, Group
 from emrlab.region import models
 

@@ -6,9 +6,10 @@ import threading
 
 import pytest
 
-from emrlab.emr import driver, reconfiguration
+from emrlab.emr import driver
 from emrlab.emr.chores import health, spot
 from emrlab.emr.records import Instance
+from emrlab.emr.sizing import reconfiguration
 from emrlab.errors import AwsError
 
 from .conftest import Life

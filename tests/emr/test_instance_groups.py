@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from emrlab.emr import reconfiguration, resize
+from emrlab.emr.sizing import reconfiguration, resize
 from emrlab.errors import AwsError, LabError
 from emrlab.nodes.node import Daemon
 

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from emrlab.emr import driver, recovery, request, service
+from emrlab.emr import driver, recovery, service
 from emrlab.emr.history import History
 from emrlab.emr.records import Cluster, Instance, Step
+from emrlab.emr.requests import request
 from emrlab.emr.s3 import S3Error
 from emrlab.errors import AwsError, LabError
 from emrlab.nodes.node import Daemon

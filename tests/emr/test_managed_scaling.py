@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from emrlab.emr import watch
 from emrlab.emr.chores import managed_scaling as chore
-from emrlab.emr.managed_scaling import Limits, Pool, grown, missing, shrunk
 from emrlab.emr.records import Group
+from emrlab.emr.scaling import watch
+from emrlab.emr.scaling.managed_scaling import Limits, Pool, grown, missing, shrunk
 from emrlab.errors import AwsError
 
 from .stand_ins import HOST

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from emrlab.emr import machines, metadata, roles
+from emrlab.emr import machines
+from emrlab.emr.access import metadata, roles
+from emrlab.emr.access.security import key
 from emrlab.emr.account import SecurityConfiguration
 from emrlab.emr.records import Cluster, Instance
-from emrlab.emr.security import key
 
 from .conftest import ACCOUNT, step
 from .identities import Identities

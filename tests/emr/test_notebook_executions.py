@@ -8,10 +8,11 @@ import time
 import nbformat
 import pytest
 
-from emrlab.emr import notebook_process, recovery
+from emrlab.emr import recovery
 from emrlab.emr.account import Studio
 from emrlab.emr.history import History
-from emrlab.emr.notebooks import ACTIVE, NotebookExecution
+from emrlab.emr.interactive import notebook_process
+from emrlab.emr.interactive.notebooks import ACTIVE, NotebookExecution
 from emrlab.emr.service import EmrService
 from emrlab.errors import AwsError
 from emrlab.processes import owned

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from emrlab.clock import Clock
-from emrlab.emr import costs, costs_told, prices, spot_market
-from emrlab.emr.costs import Bill, Cost
 from emrlab.emr.history import History
 from emrlab.emr.instance_types import all_types
-from emrlab.emr.lab_time import LabTime
-from emrlab.emr.prices import MONTH, Volume
+from emrlab.emr.market import costs, costs_told, prices, spot_market
+from emrlab.emr.market.costs import Bill, Cost
+from emrlab.emr.market.lab_time import LabTime
+from emrlab.emr.market.prices import MONTH, Volume
+from emrlab.emr.market.spot_market import Market
 from emrlab.emr.records import Cluster, Group, Instance, Step
-from emrlab.emr.spot_market import Market
 from emrlab.home import Home
 
 THEN = 1_700_000_000.0

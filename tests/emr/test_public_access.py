@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emrlab.emr import public_access
+from emrlab.emr.access import public_access
 from emrlab.errors import AwsError
 
 from .conftest import ACCOUNT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emrlab.emr import request
+from emrlab.emr.requests import request
 from emrlab.errors import AwsError
 
 from .conftest import ACCOUNT, step, wanted

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from emrlab.emr import security
+from emrlab.emr.access import security
 from emrlab.emr.operations import security_configurations
 from emrlab.errors import AwsError
 

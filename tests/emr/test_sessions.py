@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from emrlab.emr import recovery, session_run
+from emrlab.emr import recovery
 from emrlab.emr.history import History
+from emrlab.emr.interactive import session_run
+from emrlab.emr.interactive.sessions import ACTIVE, Session
 from emrlab.emr.service import EmrService
-from emrlab.emr.sessions import ACTIVE, Session
 from emrlab.errors import AwsError
 from emrlab.processes import owned
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from emrlab.clock import Clock
-from emrlab.emr import spot_market
+from emrlab.emr.market import spot_market
 from emrlab.processes import owned
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]

@@ -10,10 +10,10 @@ from statistics import mean
 import pytest
 
 from emrlab.clock import Clock
-from emrlab.emr import lab_time, spot_market
-from emrlab.emr.lab_time import LabTime
-from emrlab.emr.prices import price, types
-from emrlab.emr.spot_market import SEED, SLOT, Market, zones
+from emrlab.emr.market import lab_time, spot_market
+from emrlab.emr.market.lab_time import LabTime
+from emrlab.emr.market.prices import price, types
+from emrlab.emr.market.spot_market import SEED, SLOT, Market, zones
 from emrlab.home import Home
 
 ZONE = "us-east-1a"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from emrlab.emr import ssh_access
+from emrlab.emr.access import ssh_access
 from emrlab.nodes.ssh_gate import PORTS
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPoWHbCzZ1IvDIgm4ABk3AcjLUYrBKVd8gPzDyWsXHEP mine"

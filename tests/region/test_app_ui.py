@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from emrlab.emr import links
+from emrlab.emr.interactive import links
 from emrlab.region import app_ui
 
 

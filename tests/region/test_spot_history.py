@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from emrlab.emr.prices import price, types
-from emrlab.emr.spot_market import market
+from emrlab.emr.market.prices import price, types
+from emrlab.emr.market.spot_market import market
 
 pytestmark = pytest.mark.region
 LINUX = "Linux/UNIX"

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from .. import events, figures, ids
-from ..checks import NODES
-from ..group_request import NAMES
+from .. import events, ids
 from ..instance_types import all_types
-from ..managed_scaling import Limits, Pool, grown, least, limits, missing, pace, shrunk
 from ..records import Collection, Fleet, Group, Instance
-from ..watch import Reading
+from ..requests.checks import NODES
+from ..requests.group_request import NAMES
+from ..scaling import figures
+from ..scaling.managed_scaling import Limits, Pool, grown, least, limits, missing, pace, shrunk
+from ..scaling.watch import Reading
 from . import chore
 from .metrics import reading
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..watch import Reading, Watch
+from ..scaling.watch import Reading, Watch
 from . import chore
 
 if TYPE_CHECKING:

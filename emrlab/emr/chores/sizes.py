@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from .. import capacity
-from ..provisioning import collections
-from ..reconfiguration import Reconfiguration
 from ..records import Collection, Fleet
-from ..resize import Resize
+from ..sizing import capacity
+from ..sizing.provisioning import collections
+from ..sizing.reconfiguration import Reconfiguration
+from ..sizing.resize import Resize
 from . import chore
 
 if TYPE_CHECKING:

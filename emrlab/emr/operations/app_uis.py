@@ -7,11 +7,13 @@ import time
 from typing import Any
 
 from ...nodes.waiting import fetched, listening
-from .. import errors, event_logs, history_servers, ids, persistent_uis, request
+from .. import errors, ids
 from ..driver import Driver
-from ..persistent_uis import PersistentUI
+from ..interactive import event_logs, history_servers, persistent_uis
+from ..interactive.persistent_uis import PersistentUI
 from ..records import Cluster
 from ..registry import Call, operation
+from ..requests import request
 from .tags import TAGGED
 
 TAGGED["p-"] = PersistentUI

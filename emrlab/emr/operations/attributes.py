@@ -7,7 +7,7 @@ from typing import Any
 from .. import errors, states
 from ..records import Cluster
 from ..registry import Call, operation
-from ..request import STEPS
+from ..requests.request import STEPS
 from .clusters import change
 
 

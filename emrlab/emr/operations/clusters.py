@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import errors, ids, request, roles, security, shapes, states
+from .. import errors, ids, shapes, states
+from ..access import roles, security
 from ..paging import marker, place
 from ..records import Cluster, Instance
 from ..registry import Call, operation
+from ..requests import request
 from ..s3 import S3
 from . import scaling
 

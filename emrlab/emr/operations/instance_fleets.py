@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .. import checks, errors, events, fleet_request, ids, shapes
+from .. import errors, events, ids, shapes
 from ..paging import page
 from ..records import Cluster, Fleet, Instance
 from ..registry import Call, operation
+from ..requests import checks, fleet_request
 
 PAGE = 50
 LIVING = ("RUNNING", "WAITING")

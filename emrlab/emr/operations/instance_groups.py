@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import checks, errors, events, group_request, ids, policies, reconfiguration
+from .. import errors, events, ids
 from ..records import Cluster, Group, Instance
 from ..registry import Call, operation
+from ..requests import checks, group_request
+from ..scaling import policies
+from ..sizing import reconfiguration
 from . import scaling
 
 LIVING = ("RUNNING", "WAITING")

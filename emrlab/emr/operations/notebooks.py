@@ -6,12 +6,14 @@ import json
 import time
 from typing import Any
 
-from .. import errors, ids, notebooks, request
+from .. import errors, ids
 from ..account import Studio
-from ..notebook_run import NotebookRun
-from ..notebooks import NotebookExecution
+from ..interactive import notebooks
+from ..interactive.notebook_run import NotebookRun
+from ..interactive.notebooks import NotebookExecution
 from ..paging import marker, place
 from ..registry import Call, operation
+from ..requests import request
 from ..s3 import S3
 from .tags import TAGGED
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .. import errors, public_access
+from .. import errors
+from ..access import public_access
 from ..account import PublicAccess, made
 from ..registry import Call, operation
 from ..shapes import moment

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .. import auto_scaling, errors, ids, policies, states
+from .. import errors, ids, states
 from ..events import scaling as events
 from ..records import Cluster, Collection, Group
 from ..registry import Call, operation
+from ..scaling import auto_scaling, policies
 
 if TYPE_CHECKING:
     from ..service import EmrService

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import errors, security, states
+from .. import errors, states
+from ..access import security
 from ..account import SecurityConfiguration, made, mine
 from ..paging import page
 from ..records import Cluster

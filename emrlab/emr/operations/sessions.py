@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import errors, ids, request, sessions, shapes
+from .. import errors, ids, shapes
+from ..interactive import sessions
+from ..interactive.session_run import SessionRun, worker
+from ..interactive.sessions import Session
 from ..paging import page
 from ..records import Cluster
 from ..registry import Call, operation
-from ..session_run import SessionRun, worker
-from ..sessions import Session
+from ..requests import request
 from .tags import TAGGED
 
 PAGE = 50

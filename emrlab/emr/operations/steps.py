@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import errors, request, shapes, states
+from .. import errors, shapes, states
 from ..paging import page
 from ..records import Cluster, Step
 from ..registry import Call, operation
+from ..requests import request
 
 PAGE = 50
 IDS = 10

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import errors, ids, request, shapes
+from .. import errors, ids, shapes
 from ..account import SessionMapping, Studio, made, mine
 from ..aws import Unanswered
 from ..ec2 import EC2
 from ..paging import page
 from ..registry import Call, operation
+from ..requests import request
 from ..s3 import S3, S3Error, is_s3
 from .tags import MOST, TAGGED
 

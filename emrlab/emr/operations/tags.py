@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import errors, request
+from .. import errors
 from ..records import Cluster, Record
 from ..registry import Call, operation
+from ..requests import request
 
 MOST = 50  # user tags of one resource ("Tag and categorize Amazon EMR cluster resources")
 # How its id begins → a record type with ``tags``, ``account`` and ``region``. Anything else is a cluster's.

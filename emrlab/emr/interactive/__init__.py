@@ -1,0 +1,1 @@
+"""Notebook executions, sessions, and applications' user interfaces."""

@@ -1,0 +1,1 @@
+"""Prices, costs, and the spot market that fleets choose from."""

@@ -1,0 +1,1 @@
+"""Parameters that become records, or are refused."""

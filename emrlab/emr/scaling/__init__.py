@@ -1,0 +1,1 @@
+"""A cluster's figures, and the policies that act on them."""
