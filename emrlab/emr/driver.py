@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import sqlite3
 import threading
 import time
@@ -21,6 +20,7 @@ from . import bootstrap
 from .access import public_access, roles, ssh_access
 from .aws import Unanswered
 from .chores import CHORES, FAREWELLS
+from .closing import clean, close, prune
 from .log_archive import LogArchive
 from .machines import Machines, dead
 from .market.spot_market import market
@@ -29,7 +29,7 @@ from .s3 import S3
 from .sizing import provisioning
 from .sizing.reconfiguration import Reconfiguration
 from .sizing.resize import Resize
-from .states import STEP_ACTIVE, WrongTransition
+from .states import WrongTransition
 from .step_run import StepRun
 
 if TYPE_CHECKING:
@@ -38,9 +38,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0  # how often a driver that nobody wakes looks at its nodes
 ARCHIVE_SECONDS = 300.0  # EMR archives logs every five minutes
+TROUBLE_SECONDS = 60.0  # between two tellings of the same trouble
 STEP_SECONDS = 5.0  # for steps that are told to end
-KEPT_LOGS = 20  # clusters whose nodes' logs stay on this machine
-KEPT = ("var",)
 
 
 class Ending(Exception):
@@ -261,12 +260,22 @@ class Driver(threading.Thread):
             else:
                 self.move("WAITING", f"Cluster ready {'after last step completed' if finished else 'to run steps'}.")
             self.check_nodes()
-            for chore in CHORES:
-                chore(self)
+            self.do_chores()
             self.archive_now_and_then()
             with self.condition:
                 if not self.awake:
                     self.condition.wait(LOOK_SECONDS)
+
+    def do_chores(self) -> None:
+        """One that fails must not take the cluster with it."""
+        for chore in CHORES:
+            try:
+                chore(self)
+            except (Ending, sqlite3.Error):
+                raise
+            except Exception:
+                if self.due(f"trouble with {chore.__module__}", TROUBLE_SECONDS):
+                    log.exception("cluster %s: %s failed", self.cluster_id, chore.__module__)
 
     def begin(self, step: Step) -> None:
         with self.history.changing(Step, step.id) as now:
@@ -375,37 +384,3 @@ class Driver(threading.Thread):
 
     def over(self, ending: Ending) -> None:
         close(self.service, self.cluster_id, ending.errors)
-
-
-def close(service: EmrService, cluster_id: str, errors: bool) -> None:
-    """Everything of a cluster is over."""
-    history = service.history
-    for step in history.of(Step, cluster_id, STEP_ACTIVE):
-        with history.changing(Step, step.id) as now:
-            now.move("CANCELLED" if now.state == "PENDING" else "INTERRUPTED", "The cluster was terminated")
-    for instance in history.of(Instance, cluster_id):
-        if not instance.over:
-            with history.changing(Instance, instance.id) as gone:
-                gone.move("TERMINATED", "Instance was terminated.", "CLUSTER_TERMINATED")
-    for kind in (Group, Fleet):
-        for one in history.of(kind, cluster_id):
-            if not one.over:
-                with history.changing(kind, one.id) as ended:
-                    ended.move("TERMINATED", "Job flow terminated", "CLUSTER_TERMINATED")
-    with history.changing(Cluster, cluster_id) as cluster:
-        cluster.move("TERMINATED_WITH_ERRORS" if errors else "TERMINATED", cluster.reason, cluster.reason_code)
-
-
-def clean(node: Node) -> None:
-    """What an instance's end takes with it: all but its logs."""
-    for entry in node.folder.iterdir() if node.folder.is_dir() else ():
-        if entry.name not in KEPT:
-            shutil.rmtree(entry, ignore_errors=True)
-
-
-def prune(service: EmrService) -> None:
-    """Logs of clusters long gone; they are in S3 where there is a LogUri."""
-    folders = [folder for folder in service.home.clusters.glob("j-*") if folder.name not in service.drivers]
-    folders.sort(key=lambda folder: folder.stat().st_mtime, reverse=True)
-    for folder in folders[KEPT_LOGS:]:
-        shutil.rmtree(folder, ignore_errors=True)

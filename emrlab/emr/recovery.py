@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..nodes.node import Node
-from .driver import clean, close
+from .closing import clean, close
 from .interactive import event_logs, notebooks, sessions
 from .interactive.notebooks import NotebookExecution
 from .interactive.sessions import Session

@@ -398,3 +398,17 @@ def test_while_something_is_missing_nothing_is_made(place, bucket, monkeypatch):
     emr.start()
     assert emr._settled is False
     emr.stop()
+
+
+def test_a_chore_that_fails_leaves_the_cluster_alone(launch, monkeypatch, caplog):
+    asked = []
+
+    def fails(driver):
+        asked.append(driver)
+        raise ValueError("not today")
+
+    monkeypatch.setattr(driver, "CHORES", [fails])
+    life = launch().until_state("WAITING")
+    life.until(lambda _: len(asked) > 3)
+    assert life.state == "WAITING"
+    assert caplog.text.count("ValueError: not today") == 1

@@ -335,7 +335,7 @@ def test_the_cli_s_socks_proxy_shows_the_resource_manager_by_its_private_name(cl
         proxy.wait(30)
 
 
-def test_losing_a_core_node_leaves_hdfs_short_of_replicas_and_a_spark_job_alive(cluster, emr, step, master, s3, home):
+def test_a_spark_job_outlives_a_core_node_and_hdfs_is_whole_again(cluster, emr, step, master, s3, home):
     """Both core nodes hold each block; one of them dies, as a machine does, under a running job."""
     program = (
         "import time\nfrom pyspark.sql import SparkSession\nspark = SparkSession.builder.getOrCreate()\n"
@@ -368,7 +368,7 @@ def test_losing_a_core_node_leaves_hdfs_short_of_replicas_and_a_spark_job_alive(
         except psutil.Error:
             continue
     until(lambda: state_of(emr, cluster, victim.name) == "TERMINATED")
-    until(lambda: under_replicated(master) > 0)
+    until(lambda: hdfs(master)["NumDeadDataNodes"] > 0)
     done = until(lambda: over(emr, cluster, running["Id"]), 240)
     assert done["Status"]["State"] == "COMPLETED", log(s3, cluster, running["Id"])
     assert log(s3, cluster, running["Id"], "stdout") == "sum 780\n"
@@ -378,6 +378,7 @@ def test_losing_a_core_node_leaves_hdfs_short_of_replicas_and_a_spark_job_alive(
         return next(one["RunningInstanceCount"] for one in groups if one["InstanceGroupType"] == "CORE")
 
     until(lambda: running_cores() == 2)  # it is replaced
+    until(lambda: hdfs(master)["NumLiveDataNodes"] == 2 and hdfs(master)["UnderReplicatedBlocks"] == 0)
 
 
 def application_masters(node: Path) -> int:
@@ -397,9 +398,8 @@ def state_of(emr, cluster, ec2):
     return next(one["Status"]["State"] for one in listed if one["Ec2InstanceId"] == ec2)
 
 
-def under_replicated(master):
-    bean = get(f"http://{master}:9870/jmx?qry=Hadoop:service=NameNode,name=FSNamesystem")["beans"][0]
-    return bean["UnderReplicatedBlocks"]
+def hdfs(master):
+    return get(f"http://{master}:9870/jmx?qry=Hadoop:service=NameNode,name=FSNamesystem")["beans"][0]
 
 
 def over(emr, cluster, step_id):

@@ -12,9 +12,9 @@ from botocore.exceptions import WaiterError
 
 from emrlab.emr.account import SecurityConfiguration, SessionMapping, Studio
 from emrlab.emr.history import History
-from emrlab.emr.notebooks import NotebookExecution
+from emrlab.emr.interactive.notebooks import NotebookExecution
+from emrlab.emr.interactive.sessions import Session
 from emrlab.emr.records import Cluster, Fleet, Group, Instance, Record, Step
-from emrlab.emr.sessions import Session
 from emrlab.home import Home
 
 pytestmark = pytest.mark.region
