@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -87,7 +88,9 @@ def show_step(emr: Any, s3: Any, cluster: dict[str, Any], step_id: str, file: st
     except ClientError as error:
         raise LabError(f"{cluster['Id']} has no step {step_id}. List them: emrlab logs {cluster['Id']}") from error
     if follow:
-        follow_file(lambda: step_file(cluster["Id"], step_id, file or "stderr"), lambda: state() in ENDED)
+        # Spark tells its progress in stderr, Hadoop in syslog.
+        talk = (file,) if file else ("stderr", "syslog")
+        follow_files([partial(step_file, cluster["Id"], step_id, name) for name in talk], lambda: state() in ENDED)
         return
     names = (file,) if file else FILES
     found = [(name, path.read_bytes()) for name in names if (path := step_file(cluster["Id"], step_id, name))]
@@ -124,7 +127,7 @@ def show_daemon(emr: Any, cluster: dict[str, Any], node: str | None, daemon: str
         listed = "\n".join(f"  {path}" for path in found)
         raise LabError(f"--follow needs one file; these fit:\n{listed}\nSay more with --node and --daemon.")
     else:
-        follow_file(lambda: found[0] if found[0].exists() else None, lambda: not found[0].exists())
+        follow_files([lambda: found[0] if found[0].exists() else None], lambda: not found[0].exists())
 
 
 def instances(emr: Any, cluster_id: str) -> list[dict[str, Any]]:
@@ -180,20 +183,25 @@ def show(texts: Iterable[tuple[str, bytes]]) -> None:
         click.echo(text.decode(errors="replace"), nl=not text.endswith(b"\n"))
 
 
-def follow_file(find: Callable[[], Path | None], ended: Callable[[], bool]) -> None:
-    """Print a file as it grows, waiting for it to appear, until ``ended`` and everything is printed."""
-    position = 0
+def follow_files(finds: Sequence[Callable[[], Path | None]], ended: Callable[[], bool]) -> None:
+    """Print files as they grow, waiting for them to appear, until ``ended`` and everything is printed."""
+    positions = [0] * len(finds)
     while True:
         last = ended()  # asked before reading: what was written until the end is still shown
-        path = find()
-        if path:
-            with path.open("rb") as stream:
-                if position > path.stat().st_size:  # rotated
-                    position = 0
-                stream.seek(position)
-                while part := stream.read(1 << 16):
-                    click.echo(part.decode(errors="replace"), nl=False)
-                position = stream.tell()
+        for number, find in enumerate(finds):
+            if path := find():
+                positions[number] = print_on(path, positions[number])
         if last:
             return
         time.sleep(POLL)
+
+
+def print_on(path: Path, position: int) -> int:
+    """Print what a file has beyond ``position``, and return where it ends now."""
+    with path.open("rb") as stream:
+        if position > path.stat().st_size:  # rotated
+            position = 0
+        stream.seek(position)
+        while part := stream.read(1 << 16):
+            click.echo(part.decode(errors="replace"), nl=False)
+        return stream.tell()

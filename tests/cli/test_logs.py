@@ -11,7 +11,7 @@ import pytest
 from botocore.stub import Stubber
 
 from emrlab.cli import aws
-from emrlab.cli.logs import follow_file
+from emrlab.cli.logs import follow_files
 
 from .conftest import CREDENTIALS
 
@@ -105,5 +105,23 @@ def test_follow_prints_what_is_written_until_the_end_and_no_line_twice(tmp_path,
                 stream.write(text)
         return over
 
-    follow_file(lambda: file if file.exists() else None, is_over)
+    follow_files([lambda: file if file.exists() else None], is_over)
     assert capsys.readouterr().out == "first\nsecond\nlast\n"
+
+
+def test_what_a_step_says_in_either_file_is_followed(tmp_path, capsys):
+    """Spark tells its progress in stderr, Hadoop in syslog."""
+    files = [tmp_path / "stderr", tmp_path / "syslog"]
+    rounds = iter([("", "map 0%\n"), ("warning\n", "map 100%\n")])
+
+    def is_over():
+        try:
+            for file, text in zip(files, next(rounds), strict=True):
+                with file.open("a") as out:
+                    out.write(text)
+        except StopIteration:
+            return True
+        return False
+
+    follow_files([lambda: files[0], lambda: files[1]], is_over)
+    assert capsys.readouterr().out == "map 0%\nwarning\nmap 100%\n"

@@ -9,8 +9,8 @@ import pytest
 from emrlab.emr import driver
 from emrlab.emr.chores import health, spot
 from emrlab.emr.records import Instance
-from emrlab.emr.sizing import reconfiguration
-from emrlab.errors import AwsError
+from emrlab.emr.sizing import reconfiguration, resize
+from emrlab.errors import AwsError, LabError
 
 from .conftest import Life
 
@@ -340,6 +340,28 @@ def test_a_node_that_stays_unhealthy_is_replaced_by_another_and_leaves_gracefull
     assert 0 not in counts  # another one is there before it leaves
     assert len(core(life)) == 1
     assert life.ask("ListInstanceGroups", ClusterId=life.id)["InstanceGroups"][1]["RequestedInstanceCount"] == 1
+
+
+def test_that_a_node_cannot_be_replaced_is_told_once(launch, emr, sick, monkeypatch):
+    said = []
+    monkeypatch.setattr(emr.events, "say", lambda *events: said.extend(events))
+
+    def fails(*_, **__):
+        raise LabError("no room for another DataNode")
+
+    monkeypatch.setattr(resize, "start_up", fails)
+    life = launch().until_state("WAITING")
+    (old,) = core(life)
+    emr.clock.set(1000)
+    sick.add(old["PrivateDnsName"])
+
+    def told(_: Life) -> list:
+        return [one for one in said if one.detail.get("eventCode") == "Unhealthy core node not replaced"]
+
+    life.until(told)
+    assert "because of no room for another DataNode." in told(life)[0].detail["message"]
+    assert [one["Id"] for one in core(life)] == [old["Id"]]
+    assert len(told(life)) == 1
 
 
 def test_a_node_that_recovers_stays(launch, emr, sick):

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from ...applications.hadoop_drain import yarn_nodes
 from .. import events
-from ..records import Fleet, Group, Instance
+from ..records import Collection, Fleet, Group, Instance
 from . import chore
 
 if TYPE_CHECKING:
     from ..driver import Driver
 
 LOOK_SECONDS = 3.0
+TOLD_SECONDS = 3600.0  # between two events about a node that cannot be replaced
 PATIENCE = 45 * 60.0  # lab seconds that a node may be unhealthy
 
 
@@ -48,6 +49,15 @@ def check(driver: Driver, states: dict[str, str]) -> None:
             if time.time() - instance.unhealthy >= driver.service.clock.true(PATIENCE):
                 with driver.history.changing(Instance, instance.id) as now:
                     now.replace = True
+        elif told and collection is not None and stuck(driver, instance, collection):
+            reason = collection.reason.rstrip(".") or "its group is suspended"
+            driver.service.events.say(events.health.not_replaced(cluster, instance, collection, reason))
+
+
+def stuck(driver: Driver, instance: Instance, collection: Collection) -> bool:
+    """Whether it is to be replaced and cannot be; true now and then, not each time."""
+    waits = instance.replace and collection.state == "SUSPENDED"
+    return waits and driver.due(f"{instance.id} stays", TOLD_SECONDS)
 
 
 def mark(driver: Driver, instance: Instance, since: float | None) -> None:
