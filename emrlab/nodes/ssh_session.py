@@ -40,7 +40,7 @@ class Session:
                 code = 127
             else:
                 place = Place(self.command(client.command), self.environment(client), login.home(self.folder))
-                code = await (on_terminal if client.term_type else on_pipes)(client, place)
+                code = await (on_pipes if client.term_type is None else on_terminal)(client, place)
         except OSError as error:
             with contextlib.suppress(*GONE):
                 client.stderr.write(f"The session could not be started: {error}\n".encode())
@@ -58,7 +58,8 @@ class Session:
         env["SHELL"] = SHELL
         env["SSH_CLIENT"] = f"{theirs[0]} {theirs[1]} {ours[1]}"
         env["SSH_CONNECTION"] = f"{theirs[0]} {theirs[1]} {ours[0]} {ours[1]}"
-        if client.term_type:
+        env.pop("TERM", None)
+        if client.term_type:  # empty where the client's terminal has no name: it is a terminal all the same
             env["TERM"] = client.term_type
         return env
 

@@ -179,7 +179,10 @@ def on_a_terminal(command: list[str], rows: int, columns: int) -> Iterator[tuple
 
 @client_needed
 @pytest.mark.timeout(60)
-def test_a_terminal_has_the_clients_size_prompt_and_interrupt(ssh, gate, node, options):
+@pytest.mark.parametrize("name", ["xterm", ""])
+def test_a_terminal_has_the_clients_size_prompt_and_interrupt(ssh, gate, node, options, name, monkeypatch):
+    """Also one without a name."""
+    monkeypatch.setenv("TERM", name)
     command = ["ssh", *options, "-tt", "-p", str(PORT), f"hadoop@{node.address}"]
     with on_a_terminal(command, 31, 97) as (process, ours):
         prompt = f"[hadoop@{node.name.partition('.')[0]} ~]$ "
@@ -187,7 +190,7 @@ def test_a_terminal_has_the_clients_size_prompt_and_interrupt(ssh, gate, node, o
         ours.write(b"stty size; echo $TERM$SSH_TTY\n")
         said = ours.until(prompt)
         assert "31 97\r\n" in said
-        assert f"{os.environ.get('TERM', 'dumb')}/dev/pts/" in said
+        assert f"{name or 'dumb'}/dev/pts/" in said
         resize(ours.descriptor, (111, 40, 0, 0))
         process.send_signal(signal.SIGWINCH)
         ours.write(b"until [ \"$(stty size)\" = '40 111' ]; do sleep 0.05; done; echo re''sized\n")
