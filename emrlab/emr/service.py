@@ -41,6 +41,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 # A region that stops leaves its warden this long, and some for others.
 STOP_SECONDS = 20.0
+LOOK_SECONDS = 2.0  # how often it is looked whether the applications have been fetched meanwhile
 REGION = "us-east-1"
 
 
@@ -68,6 +69,8 @@ class EmrService:
         recovery.recover(self)
         if not missing(catalogue()):
             self.settle()
+        else:  # somebody may fetch them while the region runs
+            threading.Thread(target=self._settle_later, name="settle later", daemon=True).start()
 
     def stop(self) -> None:
         """End all clusters, their logs archived, and close the memory."""
@@ -124,6 +127,11 @@ class EmrService:
             if not self._settled:
                 self._settled = True
                 threading.Thread(target=self._settle, name="settle", daemon=True).start()
+
+    def _settle_later(self) -> None:
+        while not self._settled and not self.stopping.wait(LOOK_SECONDS):
+            if not missing(catalogue()):
+                self.settle()
 
     def _settle(self) -> None:
         try:

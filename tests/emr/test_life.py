@@ -412,3 +412,14 @@ def test_a_chore_that_fails_leaves_the_cluster_alone(launch, monkeypatch, caplog
     life.until(lambda _: len(asked) > 3)
     assert life.state == "WAITING"
     assert caplog.text.count("ValueError: not today") == 1
+
+
+def test_applications_that_are_fetched_while_the_region_runs_are_made_ready_then(emr, monkeypatch):
+    lacking, settled = ["a jar"], threading.Event()
+    monkeypatch.setattr(service, "missing", lambda names: lacking)
+    monkeypatch.setattr(service, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(service.EmrService, "settle", lambda self: (settled.set(), setattr(self, "_settled", True)))
+    emr.start()
+    assert not settled.wait(0.1)
+    lacking.clear()
+    assert settled.wait(10)
