@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +16,11 @@ from emrlab.home import Home
 from emrlab.processes import end, owned
 from emrlab.region import control
 
+from .real import waiter
+
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
+until = waiter(60)
 LABS = Path(__file__).resolve().parents[2] / "labs" / "1-clusters"
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture

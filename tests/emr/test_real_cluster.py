@@ -13,9 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,10 @@ from emrlab.nodes.waiting import listening
 from emrlab.processes import owned
 from tests import socks
 
+from .real import get, kill_node, waiter
+
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+until = waiter(90)
 SCRIPTS = Path(__file__).resolve().parents[2] / "labs" / "1-clusters" / "files"
 AWS = str(Path(sys.executable).with_name("aws"))
 LINES = "".join(f"2013,1,1,517,515,{number % 60},830,819,11,{'UA' if number % 3 else 'AA'}\n" for number in range(3000))
@@ -43,19 +43,6 @@ def aws(*arguments: str) -> Any:
     done = subprocess.run([AWS, "emr", *arguments], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout) if done.stdout.strip() else None
-
-
-def get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return json.load(answer)
-
-
-def until(condition: Callable[[], Any], seconds: float = 90) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -361,12 +348,7 @@ def test_a_spark_job_outlives_a_core_node_and_hdfs_is_whole_again(cluster, emr, 
         for core in cores
     }
     victim = next(path for path, count in masters.items() if count == 0)  # the application master lives on the other
-    for process in owned(home):
-        try:
-            if process.environ().get("EMRLAB_NODE") == str(victim):
-                process.kill()
-        except psutil.Error:
-            continue
+    kill_node(home, victim)
     until(lambda: state_of(emr, cluster, victim.name) == "TERMINATED")
     until(lambda: hdfs(master)["NumDeadDataNodes"] > 0)
     done = until(lambda: over(emr, cluster, running["Id"]), 240)

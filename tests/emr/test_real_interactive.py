@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -17,7 +16,10 @@ import pytest
 
 from emrlab.processes import owned
 
+from .real import waiter
+
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+until = waiter(120)
 WORK = """\
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.appName("notebook").getOrCreate()
@@ -27,14 +29,6 @@ print("master", spark.sparkContext.master, spark.sparkContext.applicationId)
 spark.range(3).write.mode("overwrite").parquet("hdfs:///tmp/from-notebook")
 spark.stop()
 """
-
-
-def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.1)
-    return found
 
 
 def opened(url: str) -> tuple[str, str]:

@@ -5,20 +5,16 @@ One cluster serves all tests of this module, in their order.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable
 from typing import Any
 
-import psutil
 import pytest
 
-from emrlab.processes import owned
+from .real import get, kill_node, waiter
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
+until = waiter(90)
 SLOW = """
 import time
 from pyspark.sql import SparkSession
@@ -30,19 +26,6 @@ data = spark.sparkContext.parallelize(range(60), 60).map(lambda n: (n % 7, slow(
 print("sum", data.map(lambda pair: slow(pair[1])).sum())
 spark.stop()
 """
-
-
-def get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return json.load(answer)
-
-
-def until(condition: Callable[[], Any], seconds: float = 90) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -188,13 +171,8 @@ def test_a_node_that_dies_is_replaced_and_hdfs_is_whole_again(emr, cluster, mast
     (first, *_) = emr.list_instances(ClusterId=cluster, InstanceGroupTypes=["CORE"], InstanceStates=["RUNNING"])[
         "Instances"
     ]
-    folder = str(home.clusters / cluster / first["Ec2InstanceId"])
-    for process in owned(home):
-        try:
-            if process.environ().get("EMRLAB_NODE") == folder:
-                process.kill()
-        except psutil.Error:
-            continue
+    folder = home.clusters / cluster / first["Ec2InstanceId"]
+    kill_node(home, folder)
 
     def lost() -> list[str]:
         told = emr.list_instances(ClusterId=cluster, InstanceStates=["TERMINATED"])["Instances"]

@@ -5,28 +5,20 @@ One cluster serves all tests of this module, in their order.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from emrlab.clock import Clock
 from emrlab.processes import owned
 
+from .real import waiter
+
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(500)]
+until = waiter(120)
 ROLE = "EMR_AutoScaling_DefaultRole"
 NODES = "import time\nfrom pyspark.sql import SparkSession\nspark = SparkSession.builder.getOrCreate()\n"
 WORK = NODES + "spark.sparkContext.parallelize(range(24), 24).map(lambda n: time.sleep(2)).count()\nspark.stop()\n"
-
-
-def until(condition: Callable[[], Any], seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.2)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
-from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -14,7 +12,10 @@ from emrlab.clock import Clock
 from emrlab.emr.market import spot_market
 from emrlab.processes import owned
 
+from .real import waiter
+
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+until = waiter(90)
 FAST = 1000.0  # a price stays for 1.8 seconds, a notice is an eighth of one
 TYPES = [f"{family}.xlarge" for family in ("m5", "m5a", "m5d", "m6i", "m6a", "c5", "c5a", "c5d", "r5", "r5a", "r5d")]
 WORK = """
@@ -27,14 +28,6 @@ def slow(number):
 print("sum", spark.sparkContext.parallelize(range(160), 160).map(slow).sum())
 spark.stop()
 """
-
-
-def until(condition: Callable[[], Any], seconds: float = 90) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture(scope="module")
