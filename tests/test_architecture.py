@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "emrlab"
-LEAVES = {"home", "errors", "context", "processes", "profile", "clock"}
+LEAVES = {"home", "errors", "context", "processes", "profile", "clock", "database"}
 # Room → the rooms it may import besides the leaves and itself. A room that is not named here may import leaves alone.
 ARROWS: dict[str, set[str]] = {
     "nodes": set(),

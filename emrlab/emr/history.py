@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..database import opened
 from .records import Record
 
 R = TypeVar("R", bound=Record)
@@ -40,15 +40,11 @@ class History:
     """Records by id. Those handed out are copies: change one inside ``changing``."""
 
     def __init__(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
         self.watchers: list[Watcher] = []
         self.recorders: list[Recorder] = []
         self.written: list[tuple[Record, str | None]] = []  # in the transaction that runs
-        self.base = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
-        self.base.execute("pragma journal_mode = wal")
-        self.base.execute("pragma synchronous = normal")
-        self.base.executescript(SCHEMA)
+        self.base = opened(file, SCHEMA)
 
     def close(self) -> None:
         with self.lock:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..database import opened
 
 SCHEMA = """
 create table if not exists events (
@@ -53,12 +54,8 @@ class AuditStore:
     """Safe for any thread."""
 
     def __init__(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
         self.lock = threading.Lock()
-        self.base = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
-        self.base.execute("pragma journal_mode = wal")
-        self.base.execute("pragma synchronous = normal")
-        self.base.executescript(SCHEMA)
+        self.base = opened(file, SCHEMA)
 
     def close(self) -> None:
         with self.lock:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ..market import allocation
+from ..market import allocation, spot_market
 from ..records import Cluster, Collection, Fleet, Group, Instance
 from . import capacity, shortage
 
@@ -63,9 +63,7 @@ def choose_zone(driver: Driver) -> None:
     zones = driver.cluster.ec2.get("RequestedEc2AvailabilityZones") or []
     if not fleets or len(zones) == 1:
         return
-    from ..market.spot_market import zones as all_zones
-
-    best = allocation.best_zone(fleets, zones or all_zones(driver.cluster.region), driver.market)
+    best = allocation.best_zone(fleets, zones or spot_market.zones(driver.cluster.region), driver.market)
     with driver.history.changing(Cluster, driver.cluster_id) as cluster:
         cluster.ec2 = {**cluster.ec2, "Ec2AvailabilityZone": best}
     driver.zone = best
