@@ -22,7 +22,7 @@ from .. import processes
 MARK = "EMRLAB_NODE"
 FOLDERS = ("etc", "home/hadoop", "mnt/tmp", "usr/bin", "var/log", "var/run")
 # What a node keeps of the region's own environment; everything else of the user's stays outside.
-KEPT = ("LANG", "TZ", "TERM", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+KEPT = ("LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 KEPT_PREFIXES = ("LC_", "AWS_", "EMRLAB_", "PIP_")
 ROUNDS = 20  # of looking for processes of a node that ends
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -49,7 +49,8 @@ def written_key(file: Path) -> Path:
 
 
 @pytest.fixture
-def node(tmp_path, request) -> Iterator[Node]:
+def node(tmp_path, request, monkeypatch) -> Iterator[Node]:
+    monkeypatch.setenv("TERM", "the-regions")  # which is nobody else's
     taken = claim(request.node.name)
     address = taken.take()
     found = Node(tmp_path / "i-1", address, private_name(address), "a-test's-mark")
