@@ -13,6 +13,7 @@ import pytest
 from emrlab.applications import hadoop
 from emrlab.context import RequestContext
 from emrlab.emr import aws, driver, s3, service
+from emrlab.emr.access import roles
 from emrlab.emr.operations import clusters
 from emrlab.emr.s3 import S3Error
 from emrlab.emr.scaling import figures, mapreduce, watch
@@ -21,6 +22,7 @@ from emrlab.emr.sizing import capacity, reconfiguration, resize
 from emrlab.home import Home
 from emrlab.processes import end, owned
 
+from .identities import Identities
 from .stand_ins import CloudWatch, Engines
 
 ACCOUNT = "123456789012"
@@ -174,4 +176,11 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Engines:
 def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> CloudWatch:
     found = CloudWatch()
     monkeypatch.setattr(aws, "client", lambda *_: found)
+    return found
+
+
+@pytest.fixture
+def identities(monkeypatch: pytest.MonkeyPatch) -> Identities:
+    found = Identities()
+    monkeypatch.setattr(roles, "client", found.client)
     return found

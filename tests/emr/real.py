@@ -1,8 +1,10 @@
-"""What tests on real clusters have in common: asking, waiting, and a machine's death."""
+"""What tests on real clusters have in common: asking, waiting, a login, and a machine's death."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -31,6 +33,19 @@ def waiter(usually: float) -> Callable[..., Any]:
         return found
 
     return until
+
+
+def on_master(cluster: str, command: str) -> str:
+    """A command on the master node, as ``emrlab ssh`` runs it: its output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "emrlab", "ssh", cluster, command],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def kill_node(home: Home, folder: Path) -> None:

@@ -11,7 +11,6 @@ from emrlab.emr.records import Cluster, Group
 from emrlab.region import models
 
 from .conftest import ACCOUNT, context
-from .identities import Identities
 
 PREFIX = f"arn:aws:elasticmapreduce:us-east-1:{ACCOUNT}"
 OPERATIONS = sorted(models.description("emr")["operations"])
@@ -31,13 +30,6 @@ IDS = {
 }
 NEW = {"RunJobFlow": "cluster/*", "CreateStudio": "studio/*"}
 OF_SESSIONS = ("GetSession", "GetSessionEndpoint", "TerminateSession")
-
-
-@pytest.fixture
-def identities(monkeypatch):
-    found = Identities()
-    monkeypatch.setattr(roles, "client", found.client)
-    return found
 
 
 @pytest.fixture

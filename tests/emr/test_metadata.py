@@ -14,22 +14,14 @@ from datetime import UTC, datetime
 import pytest
 
 from emrlab.emr import machines
-from emrlab.emr.access import metadata, roles
+from emrlab.emr.access import metadata
 from emrlab.emr.access.security import key
 from emrlab.emr.account import SecurityConfiguration
 from emrlab.emr.records import Cluster, Instance
 
 from .conftest import ACCOUNT, step
-from .identities import Identities
 
 ROLES = {"JobFlowRole": "EMR_EC2_DefaultRole", "ServiceRole": "EMR_DefaultRole"}
-
-
-@pytest.fixture
-def identities(monkeypatch):
-    found = Identities()
-    monkeypatch.setattr(roles, "client", found.client)
-    return found
 
 
 @pytest.fixture

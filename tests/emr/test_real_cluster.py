@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from emrlab.nodes.waiting import listening
 from emrlab.processes import owned
 from tests import socks
 
-from .real import get, kill_node, waiter
+from .real import get, kill_node, on_master, waiter
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 until = waiter(90)
@@ -100,20 +101,7 @@ def master(cluster, emr):
 
 @pytest.fixture(scope="module")
 def ssh(cluster):
-    """A command on the master node, as ``emrlab ssh`` runs it: its output."""
-
-    def run(command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "emrlab", "ssh", cluster, command],
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
+    return partial(on_master, cluster)
 
 
 @pytest.fixture(scope="module")

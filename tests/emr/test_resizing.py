@@ -5,13 +5,11 @@ One cluster serves all tests of this module, in their order.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-from .real import get, kill_node, waiter
+from .real import get, kill_node, on_master, waiter
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
 until = waiter(90)
@@ -60,18 +58,6 @@ def cluster(emr, aws):
 @pytest.fixture(scope="module")
 def master(emr, cluster):
     return emr.describe_cluster(ClusterId=cluster)["Cluster"]["MasterPublicDnsName"]
-
-
-def on_master(cluster: str, command: str) -> str:
-    said = subprocess.run(
-        [sys.executable, "-m", "emrlab", "ssh", cluster, command],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert said.returncode == 0, said.stderr
-    return said.stdout
 
 
 def group(emr, cluster: str, role: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from emrlab.emr.service import EmrService
 from emrlab.region.gateway import Gateway, build_app
+from tests.asgi import exchange
 
 SCOPE = "123456789012/20260101/us-east-1/elasticmapreduce/aws4_request"
 SIGNED = f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature=0f"
@@ -34,22 +35,7 @@ class Wire:
     async def send(self, target: str, body: bytes, method: str = "POST", **headers: str) -> tuple[int, bytes]:
         sent = {"host": "127.0.0.1:4510", "authorization": SIGNED, "content-type": "application/x-amz-json-1.1"}
         sent |= {"x-amz-target": target} | {name.replace("_", "-"): value for name, value in headers.items()}
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": "/",
-            "raw_path": b"/",
-            "query_string": b"",
-            "headers": [(name.encode(), value.encode("latin-1", "replace")) for name, value in sent.items()],
-            "client": ("127.0.0.1", 50000),
-        }
-        out: list[Any] = []
-
-        async def receive() -> Any:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def collect(message: Any) -> None:
-            out.append(message)
-
-        await asyncio.wait_for(self.app(scope, receive, collect), PATIENCE)
-        return out[0]["status"], b"".join(part["body"] for part in out[1:])
+        encoded = [(name.encode(), value.encode("latin-1", "replace")) for name, value in sent.items()]
+        answer = exchange(self.app, method, "/", encoded, body)
+        status, _, content = await asyncio.wait_for(answer, PATIENCE)
+        return status, content

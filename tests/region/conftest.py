@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import boto3
 import pytest
@@ -20,6 +19,7 @@ from emrlab.home import Home
 from emrlab.processes import end, owned
 from emrlab.region import control
 from emrlab.region.gateway import build_app
+from tests.asgi import exchange
 
 
 @dataclass
@@ -74,26 +74,8 @@ def send(emr: WrittenEmr, tmp_path: Any) -> Send:
     ) -> Reply:
         sent = {"host": "127.0.0.1:4510", **({"authorization": signed(scope, access_key)} if scope else {})}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        asgi = {
-            "type": "http",
-            "method": method,
-            "path": unquote(path),
-            "raw_path": path.encode(),
-            "query_string": query,
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in sent.items()],
-            "client": ("127.0.0.1", 50000),
-        }
-        out: list[Any] = []
-
-        async def receive() -> Any:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def collect(message: Any) -> None:
-            out.append(message)
-
-        asyncio.run(app(asgi, receive, collect))
-        found = {name.decode(): value.decode("latin-1") for name, value in out[0]["headers"]}
-        return Reply(out[0]["status"], found, b"".join(part["body"] for part in out[1:]))
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
+        return Reply(*asyncio.run(exchange(app, method, path, encoded, body, query)))
 
     return send
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from ..history import History
 from ..records import Cluster, Fleet, Group, Instance, Record, Step
-from . import ec2
+from . import ec2, reconfiguration
 from .event import Capacity, Detail, Event, Kind, event, fleet_fields, group_fields, minutes, moment, named
 
 # A cluster that ended for these reasons ended well.
@@ -153,7 +153,7 @@ class Changes:
         running = sum(one.group == record.id for one in self.history.of(Instance, cluster.id, ["RUNNING"]))
         fields = group_fields(record, running)
         which, now = f"instance group {record.id} in Amazon EMR cluster {named(cluster)}", moment()
-        reconfigured = f"instance group {record.id} in the Amazon EMR cluster {named(cluster)}"
+        reconfigured = reconfiguration.where(cluster, record)
         severity, message = "INFO", ""
         if record.state == "RESIZING":
             message = (

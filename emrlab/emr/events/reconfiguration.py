@@ -25,8 +25,8 @@ def blocked(cluster: Cluster, group: Group, running: int) -> Event:
 def resize_blocked(cluster: Cluster, group: Group, running: int) -> Event:
     """The group is reconfigured: a resize must wait."""
     said = (
-        f"Resizing operation towards instance count {group.requested} for instance group {group.id} in the Amazon EMR "
-        f"cluster {named(cluster)} is temporarily blocked at {moment()} because the instance group is in {group.state}."
+        f"Resizing operation towards instance count {group.requested} for {where(cluster, group)} "
+        f"is temporarily blocked at {moment()} because the instance group is in {group.state}."
     )
     return note(cluster, group, running, "INFO", said)
 

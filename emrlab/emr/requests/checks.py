@@ -31,6 +31,14 @@ def check_type(name: str) -> None:
         )
 
 
+def is_price(text: str) -> bool:
+    """Whether a ``BidPrice`` is an amount of money."""
+    try:
+        return 0 < float(text) < float("inf")
+    except ValueError:
+        return False
+
+
 def check_configurations(configurations: Iterable[Mapping[str, Any]], applications: list[str]) -> None:
     """Refuse classifications that none of the applications reads, as EMR does."""
     known = frozenset().union(*(one.classifications for one in resolve(applications)))

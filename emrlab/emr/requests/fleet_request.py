@@ -111,11 +111,7 @@ def check_type(role: str, one: Mapping[str, Any]) -> None:
 
 def check_bid(price: str) -> None:
     """A ``BidPrice``: USD per hour, as text."""
-    try:
-        usable = 0 < float(price) < float("inf")
-    except ValueError:
-        usable = False
-    if not usable:
+    if not checks.is_price(price):
         raise validation(f"BidPrice '{price}' is not valid: it is an amount in USD, for example 0.05.")
 
 

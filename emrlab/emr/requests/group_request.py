@@ -88,12 +88,7 @@ def check_market(asked: Mapping[str, Any]) -> None:
     bid, spot = asked.get("BidPrice"), asked.get("Market") == "SPOT"
     if bid and not spot:
         raise validation("BidPrice is for instance groups whose Market is SPOT.")
-    if bid:
-        try:
-            right = 0 < float(bid) < float("inf")
-        except ValueError:
-            right = False
-        if not right:
-            raise validation(f"BidPrice '{bid}' is not valid: it is USD per hour, for example 0.10.")
+    if bid and not checks.is_price(bid):
+        raise validation(f"BidPrice '{bid}' is not valid: it is USD per hour, for example 0.10.")
     if spot and prices.price(asked["InstanceType"]) is None:
         raise validation(f"There are no spot instances of {asked['InstanceType']} here: its price is not known.")
