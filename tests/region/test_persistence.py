@@ -95,7 +95,7 @@ def test_all_is_there_a_second_later_after_a_kill_and_the_port_is_the_same(own, 
         file = state / f"{name}.json"
         return file.exists() and text in file.read_text()
 
-    until(lambda: saved("iam", "the-reader") and saved("sqs", "hello"), 10.0)  # a second is what may be lost; this machine may be slow
+    until(lambda: saved("iam", "the-reader") and saved("sqs", "hello"), 10.0)  # a second may be lost
     s3 = client_of(first, "s3")  # and nothing of S3
     s3.put_bucket_tagging(Bucket="plain", Tagging={"TagSet": [{"Key": "at", "Value": "once"}]})
     s3.put_object(Bucket="plain", Key="last", Body=b"last")
